@@ -1,0 +1,3 @@
+"""Runs a plan: state, lock, journal, resume."""
+
+from __future__ import annotations

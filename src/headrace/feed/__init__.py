@@ -1,0 +1,3 @@
+"""Data in: CSV and the workload generator."""
+
+from __future__ import annotations

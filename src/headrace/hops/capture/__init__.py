@@ -1,0 +1,3 @@
+"""The Debezium connector on Kafka Connect."""
+
+from __future__ import annotations

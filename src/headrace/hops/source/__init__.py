@@ -1,0 +1,3 @@
+"""PostgreSQL: catalogue, publication, slot, replica identity, fences, WAL guard."""
+
+from __future__ import annotations

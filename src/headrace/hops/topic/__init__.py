@@ -1,0 +1,3 @@
+"""Kafka topics, offsets, lag."""
+
+from __future__ import annotations

@@ -1,0 +1,89 @@
+"""Every name headrace gives to a thing in another system, in one place.
+
+Promise: a name is a pure function of the project, the capture number and the table, so any process can find
+what another one made. A capture (one connector, one slot, one publication) is never reused: whatever starts
+over gets the next number, hence new topics and new Pinot tables (docs/adr/0003-generations.md).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PROJECT_PATTERN = r"^[a-z][a-z0-9_]{0,29}$"
+"""Fits PostgreSQL slot names ([a-z0-9_], at most 63), Kafka topics and Pinot tables at once."""
+
+_CONNECTOR = re.compile(r"^headrace-(?P<project>[a-z][a-z0-9_]*)-(?P<number>\d+)$")
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table of the source, by schema and name, as the catalogue spells them."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+    @classmethod
+    def parse(cls, text: str) -> TableName:
+        """`orders` means `public.orders`; only the first dot divides."""
+        schema, dot, table = text.partition(".")
+        return cls(schema, table) if dot else cls("public", text)
+
+
+@dataclass(frozen=True, order=True)
+class CaptureNames:
+    """The names that belong to capture number `number` of `project`."""
+
+    project: str
+    number: int
+
+    @property
+    def connector(self) -> str:
+        return f"headrace-{self.project}-{self.number}"
+
+    @property
+    def slot(self) -> str:
+        return f"headrace_{self.project}_{self.number}"
+
+    @property
+    def publication(self) -> str:
+        return f"headrace_{self.project}_{self.number}"
+
+    @property
+    def topic_prefix(self) -> str:
+        return f"{self.project}.{self.number}"
+
+    @property
+    def message_topic(self) -> str:
+        """Where Debezium puts `pg_logical_emit_message`: the fences."""
+        return f"{self.topic_prefix}.message"
+
+    @property
+    def heartbeat_topic(self) -> str:
+        return f"{self.topic_prefix}.heartbeat"
+
+    @property
+    def notification_topic(self) -> str:
+        return f"{self.topic_prefix}.notification"
+
+    def topic(self, table: TableName) -> str:
+        """The topic of a table: Debezium's own rule, characters outside [A-Za-z0-9._-] become `_`."""
+        return re.sub(r"[^A-Za-z0-9._-]", "_", f"{self.topic_prefix}.{table}")
+
+    def pinot_table(self, served_name: str) -> str:
+        """The physical table of one generation; people ask for `served_name` and never see this one."""
+        return f"{self.project}_{served_name}_{self.number}"
+
+    @classmethod
+    def of_connector(cls, name: str) -> CaptureNames | None:
+        """The capture a connector's name speaks of, None for somebody else's connector."""
+        match = _CONNECTOR.match(name)
+        return cls(match["project"], int(match["number"])) if match else None
+
+
+def served_name(table: TableName) -> str:
+    """The name people query: the table's own, with characters Pinot refuses turned into `_`."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", table.table)

@@ -1,0 +1,3 @@
+"""Events and health."""
+
+from __future__ import annotations
