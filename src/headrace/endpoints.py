@@ -1,0 +1,51 @@
+"""Where the systems are: the one thing hops need to know of engines, local or somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SourceAddress:
+    """How to reach the operational PostgreSQL.
+
+    The password is held but never shown (`repr` leaves it out). `password_file` is a Java properties file of
+    mode 600 with the line `password=...`, which Kafka Connect reads through its FileConfigProvider, so the
+    password never stands in a connector's configuration.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    password_file: Path
+    sslmode: str = "prefer"
+    sslrootcert: str | None = None
+
+    def conninfo(self) -> dict[str, str | int]:
+        """Keyword arguments for `psycopg.connect`."""
+        settings: dict[str, str | int] = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password,
+            "sslmode": self.sslmode,
+            "application_name": "headrace",
+        }
+        if self.sslrootcert:
+            settings["sslrootcert"] = self.sslrootcert
+        return settings
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Every address of one target."""
+
+    source: SourceAddress
+    kafka_bootstrap: str
+    connect_url: str
+    pinot_controller_url: str
+    pinot_broker_url: str
