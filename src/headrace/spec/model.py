@@ -1,0 +1,216 @@
+"""What a user declares: the models of headrace.yaml.
+
+Promise: a `Declaration` that exists is consistent in itself (types, units, names, and the checks across
+tables of checks.py when it came through `load`). Whether its tables exist in the source is asked later, and
+`where` tells those later checks the line to name. Models are frozen; unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+
+from headrace.contract import Mask
+from headrace.errors import Where
+from headrace.names import TableName, served_name
+from headrace.spec.fields import (
+    ColumnName,
+    DurationMs,
+    HeapMb,
+    Port,
+    ProjectName,
+    Secret,
+    ServedName,
+    SizeBytes,
+)
+from headrace.spec.places import Places
+from headrace.spec.table_list import tables_as_mapping
+
+Index = Literal["inverted", "range", "bloom", "json", "text"]
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot"]
+MaskName = Literal["hash", "redact"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Source(_Part):
+    """The operational PostgreSQL: either `url`, or `host`, `database` and `user`."""
+
+    url: Secret | None = Field(
+        None, description="Reference to a connection string, `postgresql://user:password@host/database`."
+    )
+    host: str | None = Field(None, min_length=1, description="Host name or address.")
+    port: Port | None = Field(None, description="Port; 5432 when absent.")
+    database: str | None = Field(None, min_length=1, description="Database.")
+    user: str | None = Field(None, min_length=1, description="Role; `headrace grants` prints what it needs.")
+    password: Secret | None = Field(None, description="Reference to the role's password.")
+    sslmode: SslMode | None = Field(
+        None, description="As in libpq; `prefer` when neither this nor the url says it. Wins over the url's."
+    )
+    sslrootcert: str | None = Field(
+        None, min_length=1, description="File of root certificates, for `verify-ca` and `verify-full`."
+    )
+
+
+class Retention(_Part):
+    """How much of a table's log the topic keeps; whichever bound is met first."""
+
+    time_ms: DurationMs | None = Field(None, alias="time", ge=60_000, description="By age, `7d`.")
+    size_bytes: SizeBytes | None = Field(
+        None, alias="size", ge=1_000_000, description="By size of each partition, `10GB`."
+    )
+
+
+class TableOptions(_Part):
+    """What is said of one table; everything else is derived from PostgreSQL's catalogue."""
+
+    key: tuple[ColumnName, ...] | None = Field(
+        None,
+        min_length=1,
+        strict=False,
+        description="Columns that identify a row, for a table without a primary key. They must be NOT NULL and "
+        "unique together.",
+    )
+    exclude: tuple[ColumnName, ...] = Field(
+        (), strict=False, description="Columns left out before they reach Kafka."
+    )
+    mask: dict[ColumnName, MaskName] = Field(
+        {},
+        description="Columns hidden before they reach Kafka: `hash` (keyed SHA-256, equal values stay equal) or "
+        "`redact` (`***`).",
+    )
+    partitions: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Partitions of the topic, fixed at creation. With more than one there is no order across keys.",
+    )
+    indexes: dict[ColumnName, Index] = Field({}, description="Pinot index of a column.")
+    retention: Retention = Field(Retention(), description="Bounds of the topic.")  # pyright: ignore[reportCallIssue]
+    name: ServedName | None = Field(None, description="The name people query; the table's own when absent.")
+    flush_rows: int | None = Field(
+        None,
+        ge=100,
+        le=100_000_000,
+        description="Rows of a consuming segment before Pinot commits it; headrace's default when absent.",
+    )
+
+
+class Engines(_Part):
+    """The engines `headrace up` runs on this machine."""
+
+    heap_mb: dict[JvmEngine, HeapMb] = Field({}, alias="heap", description="JVM heap of an engine.")
+    ports: dict[str, Port] = Field(
+        {}, description="Fixed ports by name; free ones are chosen and recorded when absent."
+    )
+
+
+def _tables(value: object) -> object:
+    """One failure at a time; `load` asks `tables_as_mapping` itself and reports them all."""
+    mapping, failures = tables_as_mapping(value)
+    if failures:
+        raise failures[0].error
+    return mapping
+
+
+_NAME_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1}
+_TABLES_SCHEMA: dict[str, Any] = {
+    "description": "The tables to carry: a list of names, or a mapping of names to options. "
+    "`orders` means `public.orders`.",
+    "oneOf": [
+        {"type": "array", "items": _NAME_SCHEMA, "minItems": 1, "uniqueItems": True},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"anyOf": [{"$ref": "#/$defs/TableOptions"}, {"type": "null"}]},
+        },
+    ],
+}
+Tables = Annotated[
+    dict[str, TableOptions],
+    BeforeValidator(_tables),
+    WithJsonSchema(_TABLES_SCHEMA),
+]
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """One table of the declaration with its names settled.
+
+    Attributes:
+        table: schema and name in the source.
+        served_name: what people query.
+        options: what the file says of it.
+        address: where it stands, for `Declaration.where` (`tables.orders`).
+    """
+
+    table: TableName
+    served_name: str
+    options: TableOptions
+    address: str
+
+    @property
+    def mask(self) -> Mapping[str, Mask]:
+        return {column: Mask(mask) for column, mask in self.options.mask.items()}
+
+
+class Declaration(_Part):
+    """headrace.yaml: one project, where its rows come from, and its tables."""
+
+    project: ProjectName = Field(description="Name of the project; part of every name headrace makes.")
+    source: Source | None = Field(
+        None, description="The operational PostgreSQL; absent: one that headrace runs itself."
+    )
+    tables: Tables = Field(description="The tables to carry.")
+    engines: Engines = Field(Engines(), description="Settings of the engines.")  # pyright: ignore[reportCallIssue]
+
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def embedded_source(self) -> bool:
+        """Whether headrace runs the PostgreSQL itself."""
+        return self.source is None
+
+    @property
+    def declared(self) -> tuple[DeclaredTable, ...]:
+        """The tables in the file's order."""
+        return tuple(
+            DeclaredTable(table, options.name or served_name(table), options, f"tables.{name}")
+            for name, options in self.tables.items()
+            for table in (TableName.parse(name),)
+        )
+
+    def declared_table(self, table: TableName) -> DeclaredTable:
+        """The entry of that table; KeyError when the file does not name it."""
+        for declared in self.declared:
+            if declared.table == table:
+                return declared
+        raise KeyError(str(table))
+
+    def where(self, address: str) -> Where:
+        """File and line of `tables.orders`, `tables.orders.key`, `source.host`, …; `public.` may be left out.
+
+        Falls back to the nearest part around the address that the file holds.
+        """
+        return self._places.where(address)
+
+    def placed(self, places: Places) -> Declaration:
+        """The same declaration, knowing its lines."""
+        copy = self.model_copy()
+        copy._places = places
+        return copy
+
+
+def as_document(declaration: Declaration) -> dict[str, Any]:
+    """Plain data that `load` reads back to an equal declaration; what is at its default is left out."""
+    document = cast(
+        "dict[str, Any]", declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    )
+    document["tables"] = {name: options or None for name, options in document["tables"].items()}
+    return document
