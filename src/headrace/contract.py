@@ -173,6 +173,7 @@ class Kind:
     DELETE = 1
     REJECT = 2
     TRUNCATE = 3
+    REJECT_WITHOUT_KEY = 4
 
 
 @dataclass(frozen=True)

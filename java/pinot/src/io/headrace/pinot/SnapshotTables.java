@@ -1,0 +1,82 @@
+package io.headrace.pinot;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
+import org.apache.pinot.core.data.manager.InstanceDataManager;
+import org.apache.pinot.segment.local.data.manager.SegmentDataManager;
+import org.apache.pinot.segment.local.data.manager.TableDataManager;
+
+/**
+ * Puts {@link SegmentSnapshot} between the query executor and the tables: the two interfaces are wide and only the
+ * calls that acquire and release segments differ, so they are proxied.
+ */
+final class SnapshotTables {
+  private static final ThreadLocal<Boolean> READS_DICTIONARY = ThreadLocal.withInitial(() -> false);
+
+  private SnapshotTables() {
+  }
+
+  /** Says of the query this thread is about to run whether Pinot would answer it from a dictionary. */
+  static void beginQuery(boolean readsDictionary) {
+    READS_DICTIONARY.set(readsDictionary);
+  }
+
+  static void endQuery() {
+    READS_DICTIONARY.remove();
+  }
+
+  static InstanceDataManager over(InstanceDataManager instance) {
+    Map<TableDataManager, TableDataManager> wrapped = new WeakHashMap<>();
+    return proxy(InstanceDataManager.class, (self, method, arguments) -> {
+      Object result = call(instance, method, arguments);
+      if (!method.getName().equals("getTableDataManager") || result == null) {
+        return result;
+      }
+      TableDataManager table = (TableDataManager) result;
+      if (ArrivalUpsertMetadataManager.of(table.getTableName()) == null) {
+        return table;
+      }
+      synchronized (wrapped) {
+        return wrapped.computeIfAbsent(table, plain -> over(plain, instance));
+      }
+    });
+  }
+
+  private static TableDataManager over(TableDataManager table, InstanceDataManager instance) {
+    SegmentSnapshot snapshot = new SegmentSnapshot(table, instance.getPropertyStore());
+    return proxy(TableDataManager.class, (self, method, arguments) -> {
+      switch (method.getName()) {
+        case "acquireSegments":
+          return snapshot.acquire(names(arguments[0]), READS_DICTIONARY.get());
+        case "releaseSegment":
+          table.releaseSegment(FrozenSegmentDataManager.unwrap((SegmentDataManager) arguments[0]));
+          return null;
+        default:
+          return call(table, method, arguments);
+      }
+    });
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<String> names(Object argument) {
+    return (List<String>) argument;
+  }
+
+  private static <T> T proxy(Class<T> type, InvocationHandler handler) {
+    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[]{type}, handler));
+  }
+
+  private static Object call(Object target, Method method, Object[] arguments)
+      throws Throwable {
+    try {
+      return method.invoke(target, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+}
