@@ -1,0 +1,222 @@
+"""Pinot's controller and broker over HTTP: thin, with timeouts, every failure mapped; no policy.
+
+Promise: a method returns what the server said or raises HeadraceError. A missing thing is None, not an error.
+Only idempotent reads are repeated after a broken connection; nothing else is ever sent twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import cast
+
+import httpx
+
+from headrace.errors import HeadraceError
+
+Json = dict[str, object]
+
+READ_ATTEMPTS = 3
+READ_PAUSE_S = 0.1
+
+
+class PinotClient:
+    """One Pinot cluster, by the URL of a controller and of a broker.
+
+    Args:
+        controller_url: `http://host:9000`.
+        broker_url: `http://host:8099`; may carry no path.
+        timeout_s: for controller calls; queries state their own.
+    """
+
+    def __init__(self, controller_url: str, broker_url: str, *, timeout_s: float = 30.0) -> None:
+        self.controller_url = controller_url.rstrip("/")
+        self.broker_url = broker_url.rstrip("/")
+        self._http = httpx.Client(timeout=timeout_s, trust_env=False)
+
+    def __enter__(self) -> PinotClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back; the client is of no use afterwards."""
+        self._http.close()
+
+    # -- controller: documents ------------------------------------------------------------------------------
+
+    def version(self) -> dict[str, str]:
+        """Component to version, `{"pinot-core": "0.11.0-1b4d...", ...}`."""
+        return cast("dict[str, str]", self._read("/version"))
+
+    def tables(self) -> list[str]:
+        """Names of all REALTIME tables, without the type suffix."""
+        return cast("list[str]", cast(Json, self._read("/tables", {"type": "realtime"}))["tables"])
+
+    def schema(self, name: str) -> Json | None:
+        """The schema document, None when there is none."""
+        return cast("Json | None", self._read(f"/schemas/{name}", missing=(404,)))
+
+    def schemas(self) -> list[str]:
+        """Names of all schemas."""
+        return cast("list[str]", self._read("/schemas"))
+
+    def put_schema(self, document: Mapping[str, object]) -> None:
+        """Create the schema or overwrite it; Pinot refuses changes that are not additive."""
+        self._send("POST", "/schemas", json=document, params={"override": "true"})
+
+    def delete_schema(self, name: str) -> None:
+        """Remove the schema; what is gone already is fine. Pinot refuses while a table uses it."""
+        self._send("DELETE", f"/schemas/{name}", missing=(404,))
+
+    def table_config(self, name: str) -> Json | None:
+        """The REALTIME table config, None when there is no such table."""
+        found = cast("Json | None", self._read(f"/tables/{name}", {"type": "realtime"}, missing=(404,)))
+        return cast("Json | None", (found or {}).get("REALTIME"))
+
+    def create_table(self, document: Mapping[str, object]) -> None:
+        """Create the table; its schema and its topic must exist."""
+        self._send("POST", "/tables", json=document)
+
+    def update_table(self, name: str, document: Mapping[str, object]) -> None:
+        """Replace the table config."""
+        self._send("PUT", f"/tables/{name}", json=document)
+
+    def delete_table(self, name: str) -> None:
+        """Delete the table and its segments at once (no days in the bin); gone already is fine."""
+        self._send(
+            "DELETE", f"/tables/{name}", params={"type": "realtime", "retention": "0d"}, missing=(404,)
+        )
+
+    # -- controller: state ----------------------------------------------------------------------------------
+
+    def ideal_state(self, name: str) -> dict[str, dict[str, str]]:
+        """Segment to instance to wanted state; empty when there is no table."""
+        return self._state(name, "idealstate")
+
+    def external_view(self, name: str) -> dict[str, dict[str, str]]:
+        """Segment to instance to reported state; empty when there is no table."""
+        return self._state(name, "externalview")
+
+    def consuming_segments(self, name: str) -> Json | None:
+        """What `consumingSegmentsInfo` says; None when there is no table."""
+        return cast("Json | None", self._read(f"/tables/{name}/consumingSegmentsInfo", missing=(404,)))
+
+    def segments(self, name: str) -> list[str]:
+        """Names of all segments in the ideal state."""
+        found = self._read(f"/segments/{name}", {"type": "realtime"}, missing=(404,))
+        listed: list[str] = []
+        for entry in cast("list[dict[str, list[str]]]", found or []):
+            listed.extend(entry.get("REALTIME", []))
+        return listed
+
+    def size(self, name: str) -> Json | None:
+        """What `/tables/{t}/size` says: reported and estimated bytes per segment."""
+        return cast("Json | None", self._read(f"/tables/{name}/size", {"detailed": "true"}, missing=(404,)))
+
+    def segment_metadata(self, name: str) -> dict[str, Json]:
+        """Segment to its metadata as the servers hold it (`totalDocs` among it)."""
+        found = self._read(f"/segments/{name}/metadata", {"type": "REALTIME"}, missing=(404,))
+        return cast("dict[str, Json]", found or {})
+
+    def debug(self, name: str) -> list[Json]:
+        """What `/debug/tables/{t}` says: segments in error with their messages."""
+        found = self._read(f"/debug/tables/{name}", {"type": "REALTIME", "verbosity": "0"}, missing=(404,))
+        return cast("list[Json]", found or [])
+
+    def reload(self, name: str) -> None:
+        """Ask the servers to rebuild indexes of committed segments in the background."""
+        self._send("POST", f"/segments/{name}/reload", params={"type": "REALTIME"})
+
+    def force_commit(self, name: str) -> None:
+        """Ask that the consuming segments be committed now; returns before they are."""
+        self._send("POST", f"/tables/{name}/forceCommit")
+
+    # -- broker ---------------------------------------------------------------------------------------------
+
+    def query(self, sql: str, options: Mapping[str, str] | None = None, *, timeout_s: float = 10.0) -> Json:
+        """The broker's answer as it stands, errors inside it included: reading it is the caller's work.
+
+        Args:
+            sql: in Pinot's dialect.
+            options: query options (`SET name = value`); no `;` and no `=` in them.
+            timeout_s: for Pinot (`timeoutMs`), with a little more for the connection.
+        """
+        chosen = {"timeoutMs": str(int(timeout_s * 1000)), **(options or {})}
+        body = {"sql": sql, "queryOptions": ";".join(f"{key}={value}" for key, value in chosen.items())}
+        try:
+            answer = self._http.post(f"{self.broker_url}/query/sql", json=body, timeout=timeout_s + 5.0)
+        except httpx.HTTPError as error:
+            raise _unreachable("broker", self.broker_url, error) from error
+        if answer.status_code != 200:
+            raise _refused("broker", "POST /query/sql", answer)
+        return cast(Json, answer.json())
+
+    # -- transport ------------------------------------------------------------------------------------------
+
+    def _state(self, name: str, kind: str) -> dict[str, dict[str, str]]:
+        found = cast(
+            "Json | None", self._read(f"/tables/{name}/{kind}", {"tableType": "realtime"}, missing=(404,))
+        )
+        return cast("dict[str, dict[str, str]]", (found or {}).get("REALTIME") or {})
+
+    def _read(
+        self, path: str, params: Mapping[str, str] | None = None, *, missing: tuple[int, ...] = ()
+    ) -> object:
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                return self._send("GET", path, params=params, missing=missing)
+            except HeadraceError as error:
+                if error.code != "pinot-unreachable" or attempt == READ_ATTEMPTS - 1:
+                    raise
+                time.sleep(READ_PAUSE_S)
+        raise AssertionError("unreachable")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+        missing: tuple[int, ...] = (),
+    ) -> object:
+        try:
+            answer = self._http.request(method, f"{self.controller_url}{path}", params=params, json=json)
+        except httpx.HTTPError as error:
+            raise _unreachable("controller", self.controller_url, error) from error
+        if answer.status_code in missing:
+            return None
+        if answer.status_code >= 400:
+            raise _refused("controller", f"{method} {path}", answer)
+        return answer.json() if answer.content else None
+
+
+def _unreachable(role: str, url: str, error: httpx.HTTPError) -> HeadraceError:
+    if isinstance(error, httpx.TimeoutException):
+        return HeadraceError(
+            "pinot-timeout",
+            f"Pinot's {role} at {url} did not answer in time",
+            cause=type(error).__name__,
+            hint="see `headrace status`; a longer --timeout may help",
+        )
+    return HeadraceError(
+        "pinot-unreachable",
+        f"Pinot's {role} at {url} cannot be reached",
+        cause=str(error) or type(error).__name__,
+        hint="start it with `headrace up`, or check the address in headrace.yaml",
+    )
+
+
+def _refused(role: str, request: str, answer: httpx.Response) -> HeadraceError:
+    cause = answer.text.strip().splitlines()
+    return HeadraceError(
+        "pinot-refused",
+        f"Pinot's {role} refused {request} with {answer.status_code}",
+        cause=cause[0][:500] if cause else None,
+        hint="`headrace logs pinot` has the whole message",
+    )

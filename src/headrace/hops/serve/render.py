@@ -1,0 +1,252 @@
+"""Contract -> Pinot schema and REALTIME table config; pure.
+
+Promise: the same contract, names and address always give the same documents, and they are written the way
+Pinot hands them back, so that reading and comparing needs no guesses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from headrace.contract import MICROS_SUFFIX, PINOT_TYPE, SYSTEM_COLUMNS, Column, Conversion, TableContract
+from headrace.names import CaptureNames
+
+DECODER_CLASS = "io.headrace.pinot.EnvelopeDecoder"
+CONSUMER_FACTORY_CLASS = "io.headrace.pinot.HeadraceConsumerFactory"
+UPSERT_MANAGER_CLASS = "io.headrace.pinot.ArrivalUpsertMetadataManager"
+
+CONTRACT_PROPERTY = "stream.kafka.decoder.prop.headrace.contract"
+"""How the decoder is told the contract."""
+
+MAX_STRING_LENGTH = 2147483647
+"""Pinot cuts longer strings without a word; its own default is 512."""
+
+FLUSH_ROWS = 500_000
+FLUSH_TIME = "24h"
+TIME_COLUMN = "__commit_time"
+
+WITH_MICROS = frozenset({Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
+"""Conversions that add a `<c>__micros` LONG beside the TIMESTAMP."""
+
+_AS_TIME = frozenset({Conversion.DATE, Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
+_RAW_CONVERSIONS = frozenset(
+    {
+        Conversion.DECIMAL,
+        Conversion.FLOAT,
+        Conversion.DOUBLE,
+        Conversion.BYTES,
+        Conversion.JSON_TEXT,
+    }
+)
+_LONG_TEXT = frozenset({"json", "jsonb", "xml", "tsvector", "hstore"})
+"""Types whose values seldom repeat and may be megabytes: a dictionary of them only costs."""
+
+_NEEDS_DICTIONARY = frozenset({"inverted"})
+_INDEX_NAMES = {"text": "TEXT", "inverted": "INVERTED", "range": "RANGE", "json": "JSON"}
+
+
+class Status(StrEnum):
+    """What readers may do with a physical table."""
+
+    BUILDING = "building"  # being filled, never answered from
+    LIVE = "live"  # the one its served name means
+    RETIRED = "retired"  # replaced, about to be deleted
+
+
+class Config:
+    """Keys of `metadata.customConfigs`: where the served names live (docs/adr/0004-stable-names.md)."""
+
+    PROJECT = "headrace.project"
+    TABLE = "headrace.table"
+    NAME = "headrace.name"
+    CAPTURE = "headrace.capture"
+    STATUS = "headrace.status"
+    CONTRACT = "headrace.contract"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What the table config needs besides the contract.
+
+    Attributes:
+        kafka_bootstrap: the brokers as Pinot's servers reach them.
+        replicas: copies of each segment.
+        stock: use Pinot's own JSON decoder, consumer and upsert (for tests of Pinot itself; not exact).
+        kafka_properties: client properties by bare name (`security.protocol`); no secret in them.
+    """
+
+    kafka_bootstrap: str
+    replicas: int = 1
+    kafka_properties: tuple[tuple[str, str], ...] = ()
+
+
+def schema(contract: TableContract, names: CaptureNames) -> dict[str, object]:
+    """The Pinot schema of one generation of a table."""
+    dimensions: list[dict[str, object]] = []
+    metrics: list[dict[str, object]] = []
+    times: list[dict[str, object]] = []
+    for column in contract.columns:
+        if column.conversion in _AS_TIME:
+            times.append(_time(column.name))
+        elif column.conversion is Conversion.DECIMAL:
+            metrics.append({"name": column.name, "dataType": "BIG_DECIMAL"})
+        else:
+            dimensions.append(_dimension(column.name, PINOT_TYPE[column.conversion]))
+        if column.conversion in WITH_MICROS:
+            dimensions.append(_dimension(column.name + MICROS_SUFFIX, "LONG"))
+    for name, data_type in SYSTEM_COLUMNS.items():
+        if data_type == "TIMESTAMP":
+            times.append(_time(name))
+        else:
+            dimensions.append(_dimension(name, data_type))
+    document: dict[str, object] = {
+        "schemaName": names.pinot_table(contract.served_name),
+        "primaryKeyColumns": list(contract.key),
+        "dimensionFieldSpecs": dimensions,
+        "dateTimeFieldSpecs": times,
+    }
+    if metrics:
+        document["metricFieldSpecs"] = metrics
+    return document
+
+
+def table(
+    contract: TableContract, names: CaptureNames, place: Placement, status: Status
+) -> dict[str, object]:
+    """The REALTIME table config of one generation of a table."""
+    name = names.pinot_table(contract.served_name)
+    return {
+        "tableName": f"{name}_REALTIME",
+        "tableType": "REALTIME",
+        "segmentsConfig": {
+            "timeColumnName": TIME_COLUMN,
+            "schemaName": name,
+            "replication": str(place.replicas),
+            "replicasPerPartition": str(place.replicas),
+        },
+        "tenants": {"broker": "DefaultTenant", "server": "DefaultTenant"},
+        "tableIndexConfig": _indexing(contract, names, place),
+        "fieldConfigList": _field_configs(contract),
+        "routing": {"instanceSelectorType": "strictReplicaGroup"},
+        "upsertConfig": {
+            "mode": "FULL",
+            "comparisonColumn": "__kind",
+            "metadataManagerClass": UPSERT_MANAGER_CLASS,
+        },
+        "metadata": {"customConfigs": custom_configs(contract, names, status)},
+    }
+
+
+def custom_configs(contract: TableContract, names: CaptureNames, status: Status) -> dict[str, str]:
+    """What the directory reads: which served name this physical table stands for, and its contract."""
+    return {
+        Config.PROJECT: names.project,
+        Config.TABLE: str(contract.table),
+        Config.NAME: contract.served_name,
+        Config.CAPTURE: str(names.number),
+        Config.STATUS: status.value,
+        Config.CONTRACT: contract.to_json(),
+    }
+
+
+def is_raw(column: Column) -> bool:
+    """Whether the column is stored without a dictionary.
+
+    Keys have one (point lookups), texts have one of variable length; numbers with fractions, bytes and
+    documents have none, unless an index asked for needs it.
+    """
+    if column.index in _NEEDS_DICTIONARY:
+        return False
+    return column.conversion in _RAW_CONVERSIONS or column.pg_type in _LONG_TEXT
+
+
+def _indexing(contract: TableContract, names: CaptureNames, place: Placement) -> dict[str, object]:
+    by_index: dict[str, list[str]] = {}
+    for column in contract.columns:
+        if column.index:
+            by_index.setdefault(column.index, []).append(column.name)
+    raw = [column.name for column in contract.columns if is_raw(column)]
+    raw += [c.name + MICROS_SUFFIX for c in contract.columns if c.conversion in WITH_MICROS]
+    raw += ["__lsn", "__txid", "__offset"]
+    texts = [
+        column.name
+        for column in contract.columns
+        if PINOT_TYPE[column.conversion] == "STRING" and not is_raw(column)
+    ]
+    document: dict[str, object] = {
+        "loadMode": "MMAP",
+        "nullHandlingEnabled": True,
+        "noDictionaryColumns": raw,
+        "varLengthDictionaryColumns": texts,
+        "streamConfigs": _stream(contract, names, place),
+    }
+    if "inverted" in by_index:
+        document["invertedIndexColumns"] = by_index["inverted"]
+    if "range" in by_index:
+        document["rangeIndexColumns"] = by_index["range"]
+    if "bloom" in by_index:
+        document["bloomFilterColumns"] = by_index["bloom"]
+    if "json" in by_index:
+        document["jsonIndexColumns"] = by_index["json"]
+    return document
+
+
+def _stream(contract: TableContract, names: CaptureNames, place: Placement) -> dict[str, str]:
+    return {
+        "streamType": "kafka",
+        "stream.kafka.topic.name": names.topic(contract.table),
+        "stream.kafka.broker.list": place.kafka_bootstrap,
+        "stream.kafka.consumer.type": "lowlevel",
+        "stream.kafka.consumer.factory.class.name": CONSUMER_FACTORY_CLASS,
+        "stream.kafka.decoder.class.name": DECODER_CLASS,
+        CONTRACT_PROPERTY: contract.to_json(),
+        "stream.kafka.consumer.prop.auto.offset.reset": "smallest",
+        "stream.kafka.isolation.level": "read_committed",
+        "stream.kafka.fetch.timeout.millis": "1000",
+        "auto.offset.reset": "none",
+        "fetch.min.bytes": "1",
+        "realtime.segment.flush.threshold.rows": str(contract.flush_rows or FLUSH_ROWS),
+        "realtime.segment.flush.threshold.time": FLUSH_TIME,
+        **dict(place.kafka_properties),
+    }
+
+
+def _field_configs(contract: TableContract) -> list[dict[str, object]]:
+    """Raw columns of variable length in the fourth format: one chunk holds a megabyte, not 1,000 rows."""
+    found: list[dict[str, object]] = []
+    for column in contract.columns:
+        variable = PINOT_TYPE[column.conversion] in {"STRING", "BYTES", "BIG_DECIMAL"}
+        if variable and is_raw(column):
+            found.append(
+                {
+                    "name": column.name,
+                    "encodingType": "RAW",
+                    "indexTypes": ["TEXT"] if column.index == "text" else [],
+                    "properties": {"rawIndexWriterVersion": "4"},
+                }
+            )
+        elif column.index == "text":
+            found.append({"name": column.name, "encodingType": "DICTIONARY", "indexTypes": ["TEXT"]})
+    return found
+
+
+def _dimension(name: str, data_type: str) -> dict[str, object]:
+    document: dict[str, object] = {"name": name, "dataType": data_type}
+    if data_type == "STRING":
+        document["maxLength"] = MAX_STRING_LENGTH
+        document["defaultNullValue"] = ""
+    elif data_type in {"INT", "LONG"}:
+        document["defaultNullValue"] = 0
+    elif data_type in {"FLOAT", "DOUBLE"}:
+        document["defaultNullValue"] = 0.0
+    return document
+
+
+def _time(name: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "dataType": "TIMESTAMP",
+        "format": "1:MILLISECONDS:TIMESTAMP",
+        "granularity": "1:MILLISECONDS",
+    }
