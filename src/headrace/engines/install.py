@@ -1,0 +1,150 @@
+"""Bringing the engines onto this machine.
+
+Promise: `install` is idempotent and atomic. Each engine is downloaded and checked in a folder aside and
+renamed when it is complete, so an installation killed at any moment leaves nothing that looks finished, and the next
+one repairs it. Two at once wait for each other. Afterwards no network, no Maven and no compiler is needed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headrace.engines import java_sources, jdk, lock, maven
+from headrace.engines.installation import (
+    FINISHED,
+    Installation,
+    engine_folder,
+    engines_folder,
+    find_postgres_bin,
+    headrace_home,
+    is_finished,
+    java_folder,
+    library,
+    lock_digest,
+)
+from headrace.engines.maven import Progress
+from headrace.engines.versions import FROM_MAVEN, KAFKA, PINOT, EngineVersion
+from headrace.errors import HeadraceError
+
+__all__ = ["Installation", "Progress", "headrace_home", "install"]
+
+REQUIRED_FREE_BYTES = 1_000_000_000
+"""Twice what the jars take: Maven keeps a copy of its own."""
+
+_ASIDE = ".partial-"
+
+
+def install(home: Path, progress: Progress) -> Installation:
+    """Install whatever is missing or damaged under `home`; every jar is checked against its lock.
+
+    Raises:
+        HeadraceError: `jdk-missing`, `jdk-too-old`, `maven-missing`, `disk-full`, `engine-download-failed`,
+            `engine-checksum-mismatch`, `java-compilation-failed`, `postgres-missing`, `home-not-writable`.
+    """
+    compiler = jdk.find_compiler()
+    find_postgres_bin()
+    with _alone(home, progress):
+        for leftover in engines_folder(home).glob(f"{_ASIDE}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for engine in FROM_MAVEN:
+            if is_finished(engine, home) and not lock.differences(library(engine, home), lock.read(engine)):
+                progress(f"{engine.name} {engine.version}: complete")
+            else:
+                _install_engine(engine, home, progress)
+        _install_java(home, compiler, progress)
+    return Installation.load(home)
+
+
+def _install_engine(engine: EngineVersion, home: Path, progress: Progress) -> None:
+    _require_space(home)
+    with _aside(home) as folder:
+        jars = folder / "lib"
+        jars.mkdir()
+        maven.resolve(engine, jars, progress)
+        lock.check(engine, jars)
+        (folder / FINISHED).write_text(lock_digest(engine) + "\n")
+        _put_in_place(folder, engine_folder(engine, home))
+    progress(f"{engine.name} {engine.version}: installed, checksums agree")
+
+
+def _install_java(home: Path, compiler: jdk.Jdk, progress: Progress) -> None:
+    target = java_folder(home)
+    if target.is_dir():
+        progress("headrace's Java: complete")
+        return
+    against = {"pinot": library(PINOT, home), "connect": library(KAFKA, home)}
+    with _aside(home) as folder:
+        for part in java_sources.PARTS:
+            progress(f"headrace's Java: compiling {part}")
+            java_sources.compile_part(part, compiler, lock.jars(against[part]), folder / f"{part}.jar")
+        _put_in_place(folder, target)
+
+
+@contextmanager
+def _aside(home: Path) -> Generator[Path]:
+    """A folder that is not yet anything, on the file system of the finished ones."""
+    folder = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=engines_folder(home)))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    """Rename `folder` to `target`; a damaged predecessor moves aside first, and is removed with the rest."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _flush(path)
+    if target.exists():
+        target.rename(folder.with_name(f"{_ASIDE}replaced-{target.name}-{os.getpid()}"))
+    folder.rename(target)
+    _flush(target.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_space(home: Path) -> None:
+    for place in (engines_folder(home), Path.home()):
+        free = shutil.disk_usage(place).free
+        if free < REQUIRED_FREE_BYTES:
+            raise HeadraceError(
+                "disk-full",
+                f"the engines need {REQUIRED_FREE_BYTES // 10**6} MB of disk",
+                cause=f"{place} has {free // 10**6} MB left",
+                hint="free some space, or set HEADRACE_HOME to a folder on another disk",
+            )
+
+
+@contextmanager
+def _alone(home: Path, progress: Progress) -> Generator[None]:
+    """Hold the lock of the home; it goes with the process, however that ends."""
+    try:
+        engines_folder(home).mkdir(parents=True, exist_ok=True)
+        file = (engines_folder(home) / ".lock").open("a")
+    except OSError as error:
+        raise HeadraceError(
+            "home-not-writable",
+            f"cannot write to {home}",
+            cause=str(error),
+            hint="set HEADRACE_HOME to a folder of yours",
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another installation to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

