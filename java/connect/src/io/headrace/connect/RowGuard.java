@@ -23,6 +23,9 @@ public class RowGuard<R extends ConnectRecord<R>> implements Transformation<R> {
   /** The field that says why a row image is not the row. */
   public static final String REJECT = "__headrace_reject";
 
+  /** Two images must fit into one Kafka message of 64 MB when rows of 10 MB do. */
+  private static final long JSON_FACTOR = 3;
+
   private static final ConfigDef CONFIG = new ConfigDef()
       .define("row.max.bytes", ConfigDef.Type.LONG, 10L * 1024 * 1024, ConfigDef.Importance.HIGH,
           "The largest row image that is carried, in bytes of its values.")
@@ -112,7 +115,7 @@ public class RowGuard<R extends ConnectRecord<R>> implements Transformation<R> {
           }
         }
       }
-      result.put(REJECT, "the row is larger than " + _maxBytes + " bytes");
+      result.put(REJECT, "the row is larger than " + _maxBytes + " bytes or " + JSON_FACTOR * _maxBytes + " as JSON");
       return result;
     }
     for (Field field : image.schema().fields()) {
@@ -123,7 +126,11 @@ public class RowGuard<R extends ConnectRecord<R>> implements Transformation<R> {
   }
 
   private boolean isLarge(Struct image) {
-    return image != null && RowSize.of(image) > _maxBytes;
+    if (image == null) {
+      return false;
+    }
+    RowSize size = RowSize.of(image);
+    return size.valueBytes() > _maxBytes || size.jsonBytes() > JSON_FACTOR * _maxBytes;
   }
 
   @Override

@@ -5,52 +5,69 @@ import java.util.Collection;
 import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Struct;
 
-/** How large a row image is: the bytes of its texts and binaries, eight for anything else. */
+/**
+ * How large a row image is: in bytes of its values, and in bytes of the JSON it becomes, where a control character takes
+ * six bytes and a binary a third more.
+ */
 final class RowSize {
+  private long _valueBytes;
+  private long _jsonBytes;
+
   private RowSize() {
   }
 
-  static long of(Struct image) {
-    long bytes = 0;
-    for (Field field : image.schema().fields()) {
-      bytes += ofValue(image.get(field));
-    }
-    return bytes;
+  static RowSize of(Struct image) {
+    RowSize size = new RowSize();
+    size.add(image);
+    return size;
   }
 
-  private static long ofValue(Object value) {
+  long valueBytes() {
+    return _valueBytes;
+  }
+
+  long jsonBytes() {
+    return _jsonBytes;
+  }
+
+  private void add(Object value) {
     if (value == null) {
-      return 0;
-    }
-    if (value instanceof String) {
-      return utf8Length((String) value);
-    }
-    if (value instanceof byte[]) {
-      return ((byte[]) value).length;
-    }
-    if (value instanceof ByteBuffer) {
-      return ((ByteBuffer) value).remaining();
-    }
-    if (value instanceof Collection) {
-      long bytes = 0;
-      for (Object element : (Collection<?>) value) {
-        bytes += ofValue(element);
+      _jsonBytes += 4;
+    } else if (value instanceof Struct) {
+      for (Field field : ((Struct) value).schema().fields()) {
+        _jsonBytes += field.name().length() + 4;
+        add(((Struct) value).get(field));
       }
-      return bytes;
+    } else if (value instanceof String) {
+      addText((String) value);
+    } else if (value instanceof byte[]) {
+      addBinary(((byte[]) value).length);
+    } else if (value instanceof ByteBuffer) {
+      addBinary(((ByteBuffer) value).remaining());
+    } else if (value instanceof Collection) {
+      for (Object element : (Collection<?>) value) {
+        add(element);
+      }
+    } else {
+      _valueBytes += Long.BYTES;
+      _jsonBytes += 24;
     }
-    return value instanceof Struct ? of((Struct) value) : Long.BYTES;
   }
 
-  /** Exact for long texts; a short one counts a byte a character, it cannot make a row too large by itself. */
-  private static long utf8Length(String text) {
-    if (text.length() < 64 * 1024) {
-      return text.length();
-    }
-    long bytes = 0;
+  private void addBinary(int bytes) {
+    _valueBytes += bytes;
+    _jsonBytes += bytes * 4L / 3 + 6;
+  }
+
+  private void addText(String text) {
+    long utf8 = 0;
+    long escapes = 2;
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      bytes += c < 0x80 ? 1 : c < 0x800 ? 2 : Character.isSurrogate(c) ? 2 : 3;
+      utf8 += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
+      escapes += c < 0x20 ? 5 : c == '"' || c == '\\' ? 1 : 0;
     }
-    return bytes;
+    _valueBytes += utf8;
+    _jsonBytes += utf8 + escapes;
   }
 }

@@ -1,0 +1,168 @@
+package io.headrace.pinot;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Set;
+import org.apache.pinot.spi.data.readers.GenericRow;
+import org.junit.jupiter.api.Test;
+
+class EnvelopeDecoderTest {
+  private static final String SOURCE = "\"source\":{\"ts_ms\":1700000000123,\"lsn\":77,\"txId\":501}";
+
+  private static EnvelopeDecoder decoder(String columns, String key)
+      throws Exception {
+    EnvelopeDecoder decoder = new EnvelopeDecoder();
+    String contract = "{\"key\":[\"" + key + "\"],\"excluded\":[\"secret\"],\"columns\":[" + columns + "]}";
+    decoder.init(Map.of(EnvelopeDecoder.CONTRACT, contract, EnvelopeDecoder.UNAVAILABLE, "__gone__"), Set.of(), "t");
+    return decoder;
+  }
+
+  private static String column(String name, String conversion) {
+    return "{\"name\":\"" + name + "\",\"conversion\":\"" + conversion + "\"}";
+  }
+
+  private static GenericRow decode(EnvelopeDecoder decoder, String json) {
+    byte[] value = json.getBytes(StandardCharsets.UTF_8);
+    byte[] padded = ByteBuffer.allocate(3 + 8 + value.length).put(new byte[3]).putLong(4711).put(value).array();
+    return decoder.decode(padded, 3, 8 + value.length, new GenericRow());
+  }
+
+  private static GenericRow one(String conversion, String json)
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("v", conversion), "id");
+    return decode(decoder, "{\"before\":null,\"after\":{\"id\":1,\"v\":" + json + "}," + SOURCE + ",\"op\":\"c\"}");
+  }
+
+  @Test
+  void carriesSystemColumns()
+      throws Exception {
+    GenericRow row = one("text", "\"ä\\u0001 long\"");
+    assertEquals(4711L, row.getValue("__offset"));
+    assertEquals(1700000000123L, row.getValue("__commit_time"));
+    assertEquals(77L, row.getValue("__lsn"));
+    assertEquals(501L, row.getValue("__txid"));
+    assertEquals("c", row.getValue("__op"));
+    assertEquals(0, row.getValue("__kind"));
+    assertEquals("", row.getValue("__reject"));
+    assertEquals("ä\u0001 long", row.getValue("v"));
+  }
+
+  @Test
+  void convertsExactly()
+      throws Exception {
+    assertEquals(new BigDecimal("12345678901234567890.123456789"),
+        one("decimal", "\"12345678901234567890.123456789\"").getValue("v"));
+    assertEquals("1.5", one("decimal_text", "\"1.500\"").getValue("v"));
+    assertEquals("0", one("decimal_text", "\"0.00\"").getValue("v"));
+    assertEquals(Long.MIN_VALUE, one("long", "-9223372036854775808").getValue("v"));
+    assertEquals(0.1d, one("double", "0.1").getValue("v"));
+    assertEquals(0.1f, one("float", "0.1").getValue("v"));
+    assertEquals(Double.MIN_VALUE, one("double", "4.9E-324").getValue("v"));
+    assertEquals(true, one("boolean", "true").getValue("v"));
+    assertArrayEquals(new byte[]{0, -1}, (byte[]) one("bytes", "\"AP8=\"").getValue("v"));
+    assertEquals(-86_400_000L, one("date", "-1").getValue("v"));
+    assertEquals("00:00:00.0001", one("time_micros", "100").getValue("v"));
+    assertEquals("24:00:00", one("time_micros", "86400000000").getValue("v"));
+    assertEquals("[1,null,\"a\"]", one("json_text", "[1, null, \"a\"]").getValue("v"));
+  }
+
+  @Test
+  void keepsMicrosecondsBesideMilliseconds()
+      throws Exception {
+    GenericRow row = one("timestamp_micros", "-1");
+    assertEquals(-1L, row.getValue("v"));
+    assertEquals(-1L, row.getValue("v__micros"));
+    GenericRow zoned = one("timestamp_tz", "\"2024-02-29T23:59:59.123456Z\"");
+    assertEquals(1709251199123456L, zoned.getValue("v__micros"));
+    assertEquals(1709251199123L, zoned.getValue("v"));
+  }
+
+  @Test
+  void nullStaysNull()
+      throws Exception {
+    GenericRow row = one("decimal", "null");
+    assertNull(row.getValue("v"));
+    assertEquals(0, row.getValue("__kind"));
+  }
+
+  @Test
+  void rejectsWhatCannotBeCarriedAndNeverShowsTheValue()
+      throws Exception {
+    String[][] cases = {
+        {"decimal", "\"NaN\""}, {"decimal", "\"Infinity\""}, {"double", "\"NaN\""}, {"float", "\"-Infinity\""},
+        {"float", "1e300"}, {"date", "2147483647"}, {"timestamp_micros", "9223372036825200000"},
+        {"timestamp_tz", "\"infinity\""}, {"timestamp_tz", "\"-0001-01-01T00:00:00Z\""}, {"int", "2147483648"},
+        {"long", "1.5"}, {"bytes", "\"*\""}, {"text", "5"}, {"text", "\"__gone__\""}, {"boolean", "1"}};
+    for (String[] c : cases) {
+      GenericRow row = one(c[0], c[1]);
+      assertEquals(2, row.getValue("__kind"), c[0] + " " + c[1]);
+      assertEquals(1L, row.getValue("id"));
+      assertNull(row.getValue("v"));
+      String reason = (String) row.getValue("__reject");
+      assertTrue(reason.startsWith("v: "), reason);
+      assertFalse(reason.contains(c[1].replace("\"", "")) && c[1].length() > 3, reason);
+    }
+  }
+
+  @Test
+  void deleteTakesTheKeyFromBefore()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "text") + "," + column("v", "int"), "id");
+    String tricky = "{\\\"after\\\":{}} é";
+    GenericRow row = decode(decoder,
+        "{\"before\":{\"id\":\"" + tricky + "\",\"v\":5},\"after\":null," + SOURCE + ",\"op\":\"d\",\"ts_ms\":1}");
+    assertEquals("{\"after\":{}} é", row.getValue("id"));
+    assertEquals(1, row.getValue("__kind"));
+    assertNull(row.getValue("v"));
+  }
+
+  @Test
+  void truncateHasNoKey()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long"), "id");
+    GenericRow row = decode(decoder, "{\"before\":null,\"after\":null," + SOURCE + ",\"op\":\"t\"}");
+    assertEquals(3, row.getValue("__kind"));
+  }
+
+  @Test
+  void flagsUnknownAndMissingColumnsButKeepsTheRow()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("v", "int"), "id");
+    GenericRow unknown =
+        decode(decoder, "{\"after\":{\"id\":1,\"v\":2,\"secret\":3,\"more\":4}," + SOURCE + ",\"op\":\"u\"}");
+    assertEquals(0, unknown.getValue("__kind"));
+    assertEquals("more: a column the declaration does not know", unknown.getValue("__reject"));
+    GenericRow missing = decode(decoder, "{\"after\":{\"id\":1}," + SOURCE + ",\"op\":\"u\"}");
+    assertEquals(0, missing.getValue("__kind"));
+    assertTrue(((String) missing.getValue("__reject")).contains("missing"));
+  }
+
+  @Test
+  void aBrokenRecordIsARowTooWithoutItsText()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long"), "id");
+    for (String json : new String[]{"", "[]", "{\"secretvalue", "{\"after\":{\"id\":1}}", "{\"after\":{\"id\":null},\"op\":\"c\"}"}) {
+      GenericRow row = decode(decoder, json);
+      assertEquals(4, row.getValue("__kind"), json);
+      assertFalse(((String) row.getValue("__reject")).contains("secretvalue"));
+    }
+  }
+
+  @Test
+  void aLargeRowMarkedByTheGuardIsAReject()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("v", "int"), "id");
+    GenericRow row = decode(decoder,
+        "{\"after\":{\"id\":1,\"v\":null,\"__headrace_reject\":\"the row is larger than 5 bytes\"}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals(2, row.getValue("__kind"));
+    assertEquals("the row is larger than 5 bytes", row.getValue("__reject"));
+  }
+}
