@@ -1,0 +1,119 @@
+"""What plan and apply need of the hops, as three small Protocols.
+
+`objects` makes a `Resource` for an item, `inventory` lists what exists, `flow` moves and proves rows. The
+real ones stand in `real.py`; the tests run everything on a second set in memory that passes the same suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headrace.contract import TableContract
+from headrace.names import CaptureNames, TableName
+from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status
+from headrace.plan.resource import Resource
+
+
+class Objects(Protocol):
+    """Makes resources; making one touches nothing."""
+
+    def identity(self, table: TableName, before: str | None) -> Resource:
+        """REPLICA IDENTITY FULL of a table; `before` is what delete restores."""
+        ...
+
+    def publication(self, names: CaptureNames, contracts: Sequence[TableContract]) -> Resource: ...
+
+    def slot(self, names: CaptureNames) -> Resource:
+        """Only read and delete are meant: Debezium makes the slot."""
+        ...
+
+    def topic(self, names: CaptureNames, topic: str, contract: TableContract | None) -> Resource:
+        """The topic of a table, or without a contract one of the capture's service topics."""
+        ...
+
+    def served(self, names: CaptureNames, contract: TableContract, status: Status) -> Resource: ...
+
+    def connector(self, names: CaptureNames, contracts: Sequence[TableContract]) -> Resource: ...
+
+
+@dataclass(frozen=True)
+class PublicationState:
+    tables: tuple[TableName, ...]
+    publishes_all: bool
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the source says of the declared tables."""
+
+    contracts: tuple[TableContract, ...]
+    sizes_bytes: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
+
+
+class Inventory(Protocol):
+    """Lists what exists of a project; reads only, each method from one system."""
+
+    def catalogue(self) -> Catalogue:
+        """The contracts of the declared tables; HeadraceErrors when one cannot be carried."""
+        ...
+
+    def slots(self) -> Mapping[int, SlotStatus]:
+        """By capture number."""
+        ...
+
+    def publications(self) -> Mapping[int, PublicationState]: ...
+
+    def connectors(self) -> Mapping[int, tuple[TableName, ...]]:
+        """The tables each capture's connector includes."""
+        ...
+
+    def topics(self) -> Mapping[int, frozenset[str]]: ...
+
+    def served(self) -> tuple[ServedState, ...]: ...
+
+
+@dataclass(frozen=True)
+class SnapshotReport:
+    """How far an initial snapshot is; `waiting_for` and `rows` are for people."""
+
+    state: Snapshot
+    waiting_for: str = ""
+    rows: int | None = None
+
+
+class Flow(Protocol):
+    """Follows rows through the hops of one capture."""
+
+    def consistent_point(self, names: CaptureNames) -> int | None:
+        """The slot's confirmed position, None while there is no slot."""
+        ...
+
+    def snapshot(
+        self, names: CaptureNames, contracts: Sequence[TableContract], consistent_point: int | None
+    ) -> SnapshotReport:
+        """What is known of the initial snapshot; proven by notifications and consistent point only."""
+        ...
+
+    def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
+        """End offsets of these topics that cover everything committed before the call."""
+        ...
+
+    def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
+        """None once every query of a Pinot table sees all below these offsets, else what is missing."""
+        ...
+
+    def set_status(self, served: ServedState, status: Status) -> None:
+        """Change what readers may do with a generation: one atomic write; fine when it is gone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Systems:
+    """All of it together."""
+
+    project: str
+    objects: Objects
+    inventory: Inventory
+    flow: Flow

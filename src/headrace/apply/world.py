@@ -1,0 +1,161 @@
+"""Looks at all hops at once and makes the plan; changes nothing.
+
+Promise: read-only, and concurrent: it takes as long as the slowest system, twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from headrace.apply.resources import removal_for, resource_for
+from headrace.apply.state import State
+from headrace.apply.systems import Catalogue, PublicationState, Systems
+from headrace.names import TableName
+from headrace.plan.captures import Layout, decide
+from headrace.plan.diff import Reading, make_plan
+from headrace.plan.items import Item, Leftover, leftover, needed
+from headrace.plan.model import (
+    CaptureState,
+    Plan,
+    ServedState,
+    SlotStatus,
+    Snapshot,
+    Status,
+    World,
+    digest,
+)
+from headrace.plan.resource import Resource
+
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One look at everything, and what follows from it.
+
+    Attributes:
+        resources: by address, for whatever the plan creates or changes.
+        removals: by address, for whatever it deletes.
+    """
+
+    world: World
+    layout: Layout
+    plan: Plan
+    resources: Mapping[str, Resource]
+    removals: Mapping[str, Resource]
+    readings: Mapping[str, Reading]
+
+    def applied(self) -> dict[str, str]:
+        """The digest of every desired document, to tell drift from a new wish next time."""
+        return {where: digest(reading.desired) for where, reading in self.readings.items()}
+
+
+def survey(systems: Systems, state: State) -> Survey:
+    """Observe, decide, compare.
+
+    Raises:
+        HeadraceErrors: when a declared table cannot be carried, or a system cannot be reached.
+    """
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="survey") as pool:
+        world = observe(systems, state, pool)
+        layout = decide(world)
+        items = needed(world, layout)
+        leftovers = leftover(world, layout)
+        resources = {item.address: resource_for(item, systems, world) for item in items}
+        readings = _read(resources, items, pool)
+    plan = make_plan(world, layout, items, leftovers, readings, state.applied)
+    removals = removals_of(leftovers, systems, world)
+    return Survey(world, layout, plan, resources, removals, readings)
+
+
+def removals_of(leftovers: Iterable[Leftover], systems: Systems, world: World) -> dict[str, Resource]:
+    return {left.address: removal_for(left, systems, world) for left in leftovers}
+
+
+def _read(
+    resources: Mapping[str, Resource], items: tuple[Item, ...], pool: ThreadPoolExecutor
+) -> dict[str, Reading]:
+    observed = {item.address: pool.submit(resources[item.address].read) for item in items}
+    return {where: Reading(resources[where].desired, found.result()) for where, found in observed.items()}
+
+
+def observe(
+    systems: Systems, state: State, pool: ThreadPoolExecutor, catalogue: Catalogue | None = None
+) -> World:
+    """What there is of a project. With a catalogue given, the source's own is not asked for."""
+    inventory = systems.inventory
+    asked = pool.submit(inventory.catalogue) if catalogue is None else None
+    slots = pool.submit(inventory.slots)
+    publications = pool.submit(inventory.publications)
+    connectors = pool.submit(inventory.connectors)
+    topics = pool.submit(inventory.topics)
+    served = pool.submit(inventory.served)
+    found = _captures(
+        state, slots.result(), publications.result(), connectors.result(), topics.result(), served.result()
+    )
+    known = asked.result() if asked is not None else catalogue or Catalogue(())
+    numbers = [capture.number for capture in found]
+    world = World(
+        project=systems.project,
+        contracts=tuple(sorted(known.contracts, key=lambda c: c.table)),
+        captures=tuple(found),
+        served=tuple(sorted(served.result(), key=lambda s: (s.table, s.capture))),
+        next_capture=max([state.next_capture, *(n + 1 for n in numbers)]),
+        resync_above=state.resync_above,
+        identities=state.identities,
+        sizes_bytes=known.sizes_bytes,
+    )
+    return _with_snapshots(systems, state, world, pool)
+
+
+def _captures(
+    state: State,
+    slots: Mapping[int, SlotStatus],
+    publications: Mapping[int, PublicationState],
+    connectors: Mapping[int, tuple[TableName, ...]],
+    topics: Mapping[int, frozenset[str]],
+    served: tuple[ServedState, ...],
+) -> list[CaptureState]:
+    in_pinot = {s.capture for s in served}
+    numbers = set(slots) | set(publications) | set(connectors) | set(topics) | in_pinot | set(state.births)
+    found: list[CaptureState] = []
+    for number in sorted(numbers):
+        publication = publications.get(number)
+        found.append(
+            CaptureState(
+                number=number,
+                connector=connectors.get(number),
+                slot=slots.get(number, SlotStatus.ABSENT),
+                publication=publication.tables if publication else None,
+                publishes_all=publication.publishes_all if publication else True,
+                topics=topics.get(number, frozenset()),
+                born_with=state.shapes(number),
+            )
+        )
+    return found
+
+
+def _with_snapshots(systems: Systems, state: State, world: World, pool: ThreadPoolExecutor) -> World:
+    """Ask how far the snapshots of captures are that have begun and serve nobody yet."""
+    asked: dict[int, Future[Snapshot]] = {}
+    for capture in world.captures:
+        if not capture.started or capture.connector is None:
+            continue
+        asked[capture.number] = pool.submit(_snapshot, systems, state, world, capture)
+    captures = tuple(
+        replace(c, snapshot=asked[c.number].result()) if c.number in asked else c for c in world.captures
+    )
+    return replace(world, captures=captures)
+
+
+def _snapshot(systems: Systems, state: State, world: World, capture: CaptureState) -> Snapshot:
+    if any(s.capture == capture.number and s.status is not Status.BUILDING for s in world.served):
+        return Snapshot.PROVEN  # nothing is switched before the proof
+    birth = state.births.get(capture.number)
+    if birth is None:
+        return Snapshot.BROKEN  # what it was begun for is not remembered
+    contracts = [c for c in world.contracts if capture.connector and c.table in capture.connector]
+    report = systems.flow.snapshot(world.names(capture.number), contracts, birth.consistent_point)
+    return report.state
