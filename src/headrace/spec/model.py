@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
@@ -74,22 +74,21 @@ class TableOptions(_Part):
         None,
         min_length=1,
         strict=False,
-        description="Columns that identify a row, for a table without a primary key. They must be NOT NULL and "
-        "unique together.",
+        description="Columns that identify a row where there is no primary key; NOT NULL, unique together.",
     )
     exclude: tuple[ColumnName, ...] = Field(
         (), strict=False, description="Columns left out before they reach Kafka."
     )
     mask: dict[ColumnName, MaskName] = Field(
         {},
-        description="Columns hidden before they reach Kafka: `hash` (keyed SHA-256, equal values stay equal) or "
-        "`redact` (`***`).",
+        description="Columns hidden before they reach Kafka: `hash` (keyed SHA-256, equal values stay equal) "
+        "or `redact` (`***`).",
     )
     partitions: int = Field(
         1,
         ge=1,
         le=64,
-        description="Partitions of the topic, fixed at creation. With more than one there is no order across keys.",
+        description="Partitions of the topic, fixed at creation; with more than one, keys have no order.",
     )
     indexes: dict[ColumnName, Index] = Field({}, description="Pinot index of a column.")
     retention: Retention = Field(Retention(), description="Bounds of the topic.")  # pyright: ignore[reportCallIssue]
@@ -209,8 +208,6 @@ class Declaration(_Part):
 
 def as_document(declaration: Declaration) -> dict[str, Any]:
     """Plain data that `load` reads back to an equal declaration; what is at its default is left out."""
-    document = cast(
-        "dict[str, Any]", declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    )
+    document = declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     document["tables"] = {name: options or None for name, options in document["tables"].items()}
     return document

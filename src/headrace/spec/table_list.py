@@ -16,7 +16,7 @@ _HINT = "write a list of names (- orders), or a mapping of names to options (ord
 
 @dataclass(frozen=True)
 class TableFailure:
-    """What is wrong with one entry; `step` is its index in the list or its key in the mapping, None for all."""
+    """What is wrong with one entry; `step` is its index or key, None for the whole."""
 
     step: int | str | None
     error: PydanticCustomError

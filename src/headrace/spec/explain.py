@@ -1,0 +1,158 @@
+"""From pydantic's report to errors people can act on: line, plain words, remedy, did-you-mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from headrace.errors import HeadraceError
+from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions
+from headrace.spec.places import Places
+from headrace.spec.secret import redact
+
+_PARTS: Mapping[tuple[str, ...], type[BaseModel]] = {
+    (): Declaration,
+    ("source",): Source,
+    ("tables", "*"): TableOptions,
+    ("tables", "*", "retention"): Retention,
+    ("engines",): Engines,
+}
+_LATER = {
+    "views": "streaming views (SQL over the tables)",
+    "dashboards": "dashboards",
+    "features": "features",
+    "target": "other targets than this machine",
+}
+_SHAPES: Mapping[str, str] = {
+    "tuple_type": "a list, for instance [id]",
+    "list_type": "a list, for instance [id]",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "int_type": "a whole number, without quotes",
+    "int_from_float": "a whole number",
+    "string_type": "text; put it in quotes if it looks like a number or true/false",
+}
+
+
+def explain(
+    failure: ValidationError, data: object, places: Places, *, skip_tables: bool
+) -> list[HeadraceError]:
+    """One error per fault. With `skip_tables` the table `placeholder` is ours and is left out."""
+    errors: list[HeadraceError] = []
+    for fault in failure.errors(include_url=False, include_input=False):
+        path = [str(step) for step in fault["loc"] if step != "[key]"]
+        if skip_tables and path[:2] == ["tables", "placeholder"]:
+            continue
+        errors.append(_explain(fault["type"], fault.get("ctx") or {}, fault["loc"], path, data, places))
+    return errors
+
+
+def _explain(
+    kind: str,
+    context: Mapping[str, Any],
+    location: Sequence[str | int],
+    path: Sequence[str],
+    data: object,
+    places: Places,
+) -> HeadraceError:
+    name = redact(".".join(path[2:] if path[0] == "tables" and len(path) > 2 else path))
+    where = places.where(redact(".".join(path)))
+    code, summary, hint = (
+        "declaration-out-of-range",
+        f"`{name}` is out of range",
+        _bounds(kind, context, path),
+    )
+    if kind == "extra_forbidden":
+        code = "declaration-unknown-key"
+        summary = f"unknown key `{redact(path[-1])}`" + (f" in {_part(path)}" if len(path) > 1 else "")
+        hint = _unknown_key_hint(path)
+    elif kind == "missing":
+        code, summary = "declaration-missing-key", f"`{name}` is missing"
+        hint = "add it, for instance `project: shop`"
+    elif kind.startswith("declaration-"):
+        code, hint = kind, str(context["hint"])
+        summary = str(context["message"])
+        summary = summary if len(path) == 1 else f"`{name}`: {summary}"
+    elif kind == "literal_error":
+        words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        given = path[-1] if location[-1] == "[key]" else _given(data, location)
+        code, summary = "declaration-unknown-word", f"`{name}`: {_quoted(given)} is not known here"
+        hint = _did_you_mean(str(given), words) or f"use one of {', '.join(words)}"
+    elif kind in _SHAPES:
+        code, summary = "declaration-wrong-type", f"`{name}` has the wrong type"
+        hint = f"it is {_SHAPES[kind]}"
+        if path == ["source"]:
+            hint = (
+                "write `url: env:NAME` below it, or leave source out: headrace then runs a PostgreSQL itself"
+            )
+    return HeadraceError(code, summary, hint=hint, where=where)
+
+
+def _bounds(kind: str, context: Mapping[str, Any], path: Sequence[str]) -> str:
+    """The range of a number, from the model's own constraints."""
+    if kind == "too_short":
+        return "name at least one, or leave the key out"
+    if kind == "string_too_short":
+        return "give it a value, or leave the key out"
+    if path[-1] == "time":
+        return "at least 1m"
+    if path[-1] == "size":
+        return "at least 1MB"
+    low, high = context.get("ge"), context.get("le")
+    return (
+        f"at least {low:,}"
+        if low is not None
+        else f"at most {high:,}"
+        if high is not None
+        else "see the docs"
+    )
+
+
+def _unknown_key_hint(path: Sequence[str]) -> str:
+    model = _model(path[:-1])
+    if model is None:
+        return "remove it"
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    if model is Declaration and path[-1] in _LATER:
+        return f"{_LATER[path[-1]]} are not part of this version: remove the key"
+    close = _did_you_mean(path[-1], known)
+    if close:
+        return close
+    elsewhere = [
+        ".".join(part).replace("*", "TABLE")
+        for part, other in _PARTS.items()
+        if part and path[-1] in {field.alias or name for name, field in other.model_fields.items()}
+    ]
+    if elsewhere:
+        return f"it belongs under {elsewhere[0]}"
+    return f"known here: {', '.join(known)}"
+
+
+def _model(path: Sequence[str]) -> type[BaseModel] | None:
+    steps = tuple("*" if i == 1 and path[0] == "tables" else step for i, step in enumerate(path))
+    return _PARTS.get(steps)
+
+
+def _part(path: Sequence[str]) -> str:
+    return f"the options of {path[1]}" if path[0] == "tables" and len(path) == 3 else ".".join(path[:-1])
+
+
+def _given(data: object, location: Sequence[str | int]) -> object:
+    value: Any = data
+    for step in location:
+        value = value[step]
+    return value
+
+
+def _quoted(value: object) -> str:
+    text = redact(str(value))
+    return f"`{text[:40]}{'…' if len(text) > 40 else ''}`"
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str | None:
+    lower = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower().replace("-", "_"), list(lower), n=1, cutoff=0.6)
+    return f"did you mean `{lower[close[0]]}`?" if close else None
