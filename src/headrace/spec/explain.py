@@ -63,7 +63,7 @@ def _explain(
     code, summary, hint = (
         "declaration-out-of-range",
         f"`{name}` is out of range",
-        _bounds(kind, context, path),
+        _bounds(kind, context),
     )
     if kind == "extra_forbidden":
         code = "declaration-unknown-key"
@@ -91,16 +91,12 @@ def _explain(
     return HeadraceError(code, summary, hint=hint, where=where)
 
 
-def _bounds(kind: str, context: Mapping[str, Any], path: Sequence[str]) -> str:
+def _bounds(kind: str, context: Mapping[str, Any]) -> str:
     """The range of a number, from the model's own constraints."""
     if kind == "too_short":
         return "name at least one, or leave the key out"
     if kind == "string_too_short":
         return "give it a value, or leave the key out"
-    if path[-1] == "time":
-        return "at least 1m"
-    if path[-1] == "size":
-        return "at least 1MB"
     low, high = context.get("ge"), context.get("le")
     return (
         f"at least {low:,}"

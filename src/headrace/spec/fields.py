@@ -105,6 +105,20 @@ def _size_bytes(value: object) -> int:
         raise problem("declaration-bad-size", str(error), "write 512MB or 10GB") from None
 
 
+def _retention_ms(value: object) -> int:
+    duration_ms = _duration_ms(value)
+    if duration_ms < 60_000:
+        raise problem("declaration-out-of-range", "a retention is at least 1m", "write 12h or 7d")
+    return duration_ms
+
+
+def _retention_bytes(value: object) -> int:
+    size_bytes = _size_bytes(value)
+    if size_bytes < 1_000_000:
+        raise problem("declaration-out-of-range", "a retention is at least 1MB", "write 512MB or 10GB")
+    return size_bytes
+
+
 def _heap_mb(value: object) -> int:
     size_mb = _size_bytes(value) // _MIB
     if not 64 <= size_mb <= 65536:
@@ -144,15 +158,15 @@ ProjectName = Annotated[
 ]
 ServedName = Annotated[str, BeforeValidator(_served_name), _schema(_SERVED_NAME, "A plain SQL identifier.")]
 ColumnName = Annotated[str, BeforeValidator(_column), WithJsonSchema({"type": "string", "minLength": 1})]
-DurationMs = Annotated[
+RetentionMs = Annotated[
     int,
-    BeforeValidator(_duration_ms),
+    BeforeValidator(_retention_ms),
     PlainSerializer(write_duration, return_type=str),
     _schema(_DURATION, "A duration with its unit (ms, s, m, h, d, w): `7d`."),
 ]
-SizeBytes = Annotated[
+RetentionBytes = Annotated[
     int,
-    BeforeValidator(_size_bytes),
+    BeforeValidator(_retention_bytes),
     PlainSerializer(write_size, return_type=str),
     _schema(_SIZE, "A size with its unit (KB, MB, GB, TB are powers of 1000; KiB, MiB, … of 1024): `10GB`."),
 ]

@@ -20,6 +20,7 @@ from headrace.spec.document import MAX_BYTES, Address, Document, parse
 from headrace.spec.explain import explain
 from headrace.spec.model import Declaration
 from headrace.spec.places import Places
+from headrace.spec.secret import redact
 from headrace.spec.table_list import tables_as_mapping
 
 FILE_NAME = "headrace.yaml"
@@ -76,6 +77,7 @@ def load_text(content: bytes | str, *, file: str = FILE_NAME) -> Declaration:
     places = _places(document, file)
     data = _top(document, places)
     errors = list(document.errors)
+    errors.extend(_drop_empty(data, (), places))
     data["tables"], failures = _tables(data, document, file)
     errors.extend(failures)
     declaration: Declaration | None = None
@@ -102,9 +104,9 @@ def _rest(data: dict[str, object], failure: ValidationError) -> Declaration | No
     rest: Any = copy.deepcopy(data)
     for fault in failure.errors(include_url=False, include_input=False, include_context=False):
         steps = [step for step in fault["loc"] if step != "[key]"]
-        part = rest
+        part: Any = rest
         for step in steps[:-1]:
-            part = part.get(step) if isinstance(part, dict) else None
+            part = cast("dict[object, Any]", part).get(step) if isinstance(part, dict) else None
         if isinstance(part, dict):
             cast("dict[object, object]", part).pop(steps[-1], None)
     rest.setdefault("project", "placeholder")
@@ -164,6 +166,25 @@ def _top(document: Document, places: Places) -> dict[str, object]:
             ]
         )
     return dict(cast("dict[str, object]", data))
+
+
+def _drop_empty(part: dict[str, object], path: tuple[str, ...], places: Places) -> list[HeadraceError]:
+    """Take out keys with nothing after them, each an error: a commented-out `source` must not go unnoticed."""
+    errors: list[HeadraceError] = []
+    for key, value in list(part.items()):
+        if value is None and path != ("tables",):
+            del part[key]
+            errors.append(
+                HeadraceError(
+                    "declaration-empty-value",
+                    f"`{redact(key)}` has no value",
+                    hint="give it one, or remove the line",
+                    where=places.where(redact(".".join((*path, key)))),
+                )
+            )
+        elif isinstance(value, dict):
+            errors.extend(_drop_empty(cast("dict[str, object]", value), (*path, key), places))
+    return errors
 
 
 def _tables(data: dict[str, object], document: Document, file: str) -> tuple[object, list[HeadraceError]]:

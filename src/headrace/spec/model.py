@@ -11,20 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PrivateAttr
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from headrace.contract import Mask
 from headrace.errors import Where
 from headrace.names import TableName, served_name
 from headrace.spec.fields import (
     ColumnName,
-    DurationMs,
     HeapMb,
     Port,
     ProjectName,
+    RetentionBytes,
+    RetentionMs,
     Secret,
     ServedName,
-    SizeBytes,
 )
 from headrace.spec.places import Places
 from headrace.spec.table_list import tables_as_mapping
@@ -61,9 +63,9 @@ class Source(_Part):
 class Retention(_Part):
     """How much of a table's log the topic keeps; whichever bound is met first."""
 
-    time_ms: DurationMs | None = Field(None, alias="time", ge=60_000, description="By age, `7d`.")
-    size_bytes: SizeBytes | None = Field(
-        None, alias="size", ge=1_000_000, description="By size of each partition, `10GB`."
+    time_ms: RetentionMs | None = Field(None, alias="time", description="By age, `7d`.")
+    size_bytes: RetentionBytes | None = Field(
+        None, alias="size", description="By size of each partition, `10GB`."
     )
 
 
@@ -118,24 +120,31 @@ def _tables(value: object) -> object:
     return mapping
 
 
-_NAME_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1}
-_TABLES_SCHEMA: dict[str, Any] = {
-    "description": "The tables to carry: a list of names, or a mapping of names to options. "
-    "`orders` means `public.orders`.",
-    "oneOf": [
-        {"type": "array", "items": _NAME_SCHEMA, "minItems": 1, "uniqueItems": True},
-        {
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": {"anyOf": [{"$ref": "#/$defs/TableOptions"}, {"type": "null"}]},
-        },
-    ],
-}
-Tables = Annotated[
-    dict[str, TableOptions],
-    BeforeValidator(_tables),
-    WithJsonSchema(_TABLES_SCHEMA),
-]
+class _TwoForms:
+    """Tells the JSON Schema of both ways to write tables."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        options = handler(core_schema)["additionalProperties"]
+        return {
+            "oneOf": [
+                {
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"anyOf": [options, {"type": "null"}]},
+                },
+            ],
+        }
+
+
+Tables = Annotated[dict[str, TableOptions], BeforeValidator(_tables), _TwoForms()]
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,10 @@ class Declaration(_Part):
     source: Source | None = Field(
         None, description="The operational PostgreSQL; absent: one that headrace runs itself."
     )
-    tables: Tables = Field(description="The tables to carry.")
+    tables: Tables = Field(
+        description="The tables to carry: a list of names, or a mapping of names to options. "
+        "`orders` means `public.orders`."
+    )
     engines: Engines = Field(Engines(), description="Settings of the engines.")  # pyright: ignore[reportCallIssue]
 
     _places: Places = PrivateAttr(default_factory=Places)

@@ -59,8 +59,7 @@ def _parse(text: str, units: Mapping[str, int], kind: str, example: str) -> int:
     match = _QUANTITY.match(text.strip())
     if match is None:
         raise ValueError(f"{kind} is a number and a unit, such as {example}")
-    by_lower = {unit.lower(): size for unit, size in units.items()}
-    size = by_lower.get(match["unit"].lower())
+    size = units.get(match["unit"])
     if size is None:
         raise ValueError(f"`{match['unit']}` is no unit of {kind}: use one of {', '.join(units)}")
     value = Decimal(match["number"]) * size
