@@ -7,7 +7,7 @@ Promise: pure and deterministic; a world that is as declared gives a plan withou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from headrace.plan.captures import CaptureLayout, Layout, Phase
 from headrace.plan.items import Item, Leftover
@@ -193,22 +193,23 @@ def _behind(item: Item, left: Leftover) -> bool:
 def fingerprint(world: World, readings: Mapping[str, Reading]) -> str:
     """The digest of everything a plan was decided from; progress of a snapshot is no change."""
     captures = [
-        {
-            **asdict(c),
-            "topics": sorted(c.topics),
-            "snapshot": c.snapshot is Snapshot.BROKEN,
-            "born_with": {str(t): shape for t, shape in (c.born_with or {}).items()},
-        }
+        [
+            c.number,
+            None if c.connector is None else sorted(map(str, c.connector)),
+            c.slot,
+            None if c.publication is None else sorted(map(str, c.publication)),
+            c.publishes_all,
+            sorted(c.topics),
+            c.snapshot is Snapshot.BROKEN,
+            sorted((str(table), shape) for table, shape in (c.born_with or {}).items()),
+        ]
         for c in world.captures
     ]
-    served = [[str(s.table), s.served_name, s.capture, s.status, _text(s.contract)] for s in world.served]
+    served = [
+        [str(s.table), s.served_name, s.capture, s.status, s.contract and s.contract.to_json()]
+        for s in world.served
+    ]
     observed = {where: reading.observed for where, reading in readings.items()}
     requests = {str(t): n for t, n in world.resync_above.items()}
     identities = {str(t): identity for t, identity in world.identities.items()}
-    return digest(
-        [world.project, captures, sorted(served), world.next_capture, requests, identities, observed]
-    )
-
-
-def _text(contract: object) -> str:
-    return digest(str(contract))
+    return digest([world.project, captures, served, world.next_capture, requests, identities, observed])

@@ -1,0 +1,324 @@
+"""The systems of one project in memory: what the planner's tests run on.
+
+It stands beside the real ones and passes the same conformance suite (tests/conformance). Every effect goes
+through `Memory.effect`, so a test can kill a run before any of them, and every effect checks the one rule
+that matters: a generation readers are sent to is only removed once its table has a newer complete one, or
+when the table is no longer declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from headrace.apply.systems import Catalogue, PublicationState, SnapshotReport, Systems
+from headrace.contract import Column, Conversion, TableContract
+from headrace.names import CaptureNames, TableName
+from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status
+from headrace.plan.resource import Document
+
+
+class Killed(BaseException):
+    """The process is gone: nothing may catch this."""
+
+
+@dataclass
+class MemoryCapture:
+    """What the engines hold of one capture."""
+
+    publication: dict[str, object] | None = None
+    slot: SlotStatus = SlotStatus.ABSENT
+    confirmed: int = 0
+    connector: dict[str, object] | None = None
+    snapshot: Snapshot = Snapshot.NOT_STARTED
+    snapshot_point: int = 0
+    tables: tuple[TableName, ...] = ()
+    published: tuple[TableName, ...] = ()
+
+
+@dataclass
+class MemoryTable:
+    state: ServedState
+    document: dict[str, object]
+    complete: bool = False
+
+
+@dataclass
+class Memory:
+    """All systems. `declared` is the declaration; the rest is what the engines hold."""
+
+    project: str = "shop"
+    declared: dict[TableName, TableContract] = field(default_factory=dict)
+    identities: dict[TableName, str] = field(default_factory=dict)
+    captures: dict[int, MemoryCapture] = field(default_factory=dict)
+    topics: dict[str, dict[str, object]] = field(default_factory=dict)
+    pinot: dict[str, MemoryTable] = field(default_factory=dict)
+    kill_after: int | None = None
+    effects: int = 0
+    break_snapshots: int = 0
+    seen: dict[TableName, int] = field(default_factory=dict)
+    lsn: int = 1000
+
+    def effect(self, what: str) -> None:
+        """Called before every change of anything."""
+        if self.kill_after is not None and self.effects >= self.kill_after:
+            raise Killed(what)
+        self.effects += 1
+
+    def capture(self, number: int) -> MemoryCapture:
+        return self.captures.setdefault(number, MemoryCapture())
+
+    def live(self, table: TableName) -> MemoryTable | None:
+        found = [t for t in self.pinot.values() if t.state.table == table and t.state.status is Status.LIVE]
+        return max(found, key=lambda t: t.state.capture, default=None)
+
+    def observe_readers(self) -> None:
+        """What readers get at this moment must be complete and never an older generation than before."""
+        for table in {t.state.table for t in self.pinot.values()} | set(self.seen):
+            live = self.live(table)
+            if live is None:
+                assert table not in self.declared or table not in self.seen, f"{table} vanished"
+                continue
+            assert live.complete, f"{table} is answered from an incomplete generation"
+            assert live.state.capture >= self.seen.get(table, 0), f"{table} went back"
+            self.seen[table] = live.state.capture
+
+
+@dataclass(frozen=True)
+class MemoryResource:
+    memory: Memory
+    address: str
+    desired: Document
+    _read: Callable[[], Document | None]
+    _apply: Callable[[], None]
+    _delete: Callable[[], None]
+
+    def read(self) -> Document | None:
+        return self._read()
+
+    def apply(self) -> None:
+        if self._read() == self.desired:
+            return
+        self.memory.effect(f"apply {self.address}")
+        self._apply()
+        self.memory.observe_readers()
+
+    def delete(self) -> None:
+        if self._read() is None:
+            return
+        self.memory.effect(f"delete {self.address}")
+        self._delete()
+        self.memory.observe_readers()
+
+
+class MemoryObjects:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def identity(self, table: TableName, before: str | None) -> MemoryResource:
+        memory = self._memory
+
+        def read() -> Document | None:
+            return {"identity": memory.identities.get(table, "default")}
+
+        def apply() -> None:
+            memory.identities[table] = "full"
+
+        def delete() -> None:
+            memory.identities[table] = before or memory.identities.get(table, "default")
+
+        return MemoryResource(memory, f"identity:{table}", {"identity": "full"}, read, apply, delete)
+
+    def publication(self, names: CaptureNames, contracts: Sequence[TableContract]) -> MemoryResource:
+        tables = tuple(sorted(c.table for c in contracts))
+        capture = self._memory.captures.get
+
+        def read() -> Document | None:
+            found = capture(names.number)
+            return dict(found.publication) if found and found.publication is not None else None
+
+        def apply() -> None:
+            found = self._memory.capture(names.number)
+            found.publication = {"tables": [str(t) for t in tables]}
+            found.published = tables
+
+        def delete() -> None:
+            self._memory.capture(names.number).publication = None
+
+        desired = {"tables": [str(t) for t in tables]}
+        where = f"publication:{names.publication}"
+        return MemoryResource(self._memory, where, desired, read, apply, delete)
+
+    def slot(self, names: CaptureNames) -> MemoryResource:
+        def read() -> Document | None:
+            found = self._memory.captures.get(names.number)
+            if found is None or found.slot is SlotStatus.ABSENT:
+                return None
+            return {"status": str(found.slot)}
+
+        def apply() -> None:
+            raise AssertionError("Debezium makes the slot")
+
+        def delete() -> None:
+            found = self._memory.capture(names.number)
+            assert found.connector is None, "a slot in use cannot be dropped"
+            found.slot = SlotStatus.ABSENT
+
+        return MemoryResource(self._memory, f"slot:{names.slot}", {}, read, apply, delete)
+
+    def topic(self, names: CaptureNames, topic: str, contract: TableContract | None) -> MemoryResource:
+        topics = self._memory.topics
+        desired: dict[str, object] = {"partitions": contract.partitions if contract else 1}
+
+        def read() -> Document | None:
+            return dict(topics[topic]) if topic in topics else None
+
+        def apply() -> None:
+            topics[topic] = desired
+
+        def delete() -> None:
+            del topics[topic]
+
+        return MemoryResource(self._memory, f"topic:{topic}", desired, read, apply, delete)
+
+    def served(self, names: CaptureNames, contract: TableContract, status: Status) -> MemoryResource:
+        memory = self._memory
+        name = names.pinot_table(contract.served_name)
+        desired = {"status": str(status), "contract": contract.to_json()}
+
+        def read() -> Document | None:
+            found = memory.pinot.get(name)
+            return {**found.document, "status": str(found.state.status)} if found else None
+
+        def apply() -> None:
+            assert names.topic(contract.table) in memory.topics, "Pinot asks Kafka for the partitions"
+            found = memory.pinot.get(name)
+            if found is not None and found.state.contract is not None:
+                assert found.state.contract.shape == contract.shape, "another shape cannot be had in place"
+            state = ServedState(contract.table, contract.served_name, names.number, status, contract)
+            memory.pinot[name] = MemoryTable(state, desired, found.complete if found else False)
+
+        def delete() -> None:
+            del memory.pinot[name]
+
+        return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
+
+    def connector(self, names: CaptureNames, contracts: Sequence[TableContract]) -> MemoryResource:
+        memory = self._memory
+        tables = tuple(sorted(c.table for c in contracts))
+
+        def read() -> Document | None:
+            found = memory.captures.get(names.number)
+            return dict(found.connector) if found and found.connector is not None else None
+
+        def apply() -> None:
+            found = memory.capture(names.number)
+            assert found.publication is not None, "the publication must be there before the slot"
+            for contract in contracts:
+                assert names.topic(contract.table) in memory.topics
+                assert memory.identities.get(contract.table) == "full"
+            created = found.connector is None
+            found.connector = {"tables": [str(t) for t in tables]}
+            found.tables = tables
+            if created:
+                _begin_snapshot(memory, found)
+
+        def delete() -> None:
+            memory.capture(names.number).connector = None
+
+        where = f"connector:{names.connector}"
+        return MemoryResource(memory, where, {"tables": [str(t) for t in tables]}, read, apply, delete)
+
+
+def _begin_snapshot(memory: Memory, capture: MemoryCapture) -> None:
+    memory.lsn += 10
+    if capture.slot is SlotStatus.ABSENT:
+        capture.slot = SlotStatus.USABLE
+        capture.confirmed = capture.snapshot_point = memory.lsn
+        capture.snapshot = Snapshot.RUNNING
+    else:
+        capture.snapshot_point = memory.lsn  # over a live slot: rows carry another position
+    if memory.break_snapshots > 0:
+        memory.break_snapshots -= 1
+        capture.snapshot = Snapshot.BROKEN
+
+
+class MemoryInventory:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(tuple(self._memory.declared.values()))
+
+    def slots(self) -> Mapping[int, SlotStatus]:
+        found = self._memory.captures.items()
+        return {n: c.slot for n, c in found if c.slot is not SlotStatus.ABSENT}
+
+    def publications(self) -> Mapping[int, PublicationState]:
+        found = self._memory.captures.items()
+        return {n: PublicationState(c.published, True) for n, c in found if c.publication is not None}
+
+    def connectors(self) -> Mapping[int, tuple[TableName, ...]]:
+        return {n: c.tables for n, c in self._memory.captures.items() if c.connector is not None}
+
+    def topics(self) -> Mapping[int, frozenset[str]]:
+        found: dict[int, set[str]] = {}
+        for topic in self._memory.topics:
+            found.setdefault(int(topic.split(".")[1]), set()).add(topic)
+        return {number: frozenset(topics) for number, topics in found.items()}
+
+    def served(self) -> tuple[ServedState, ...]:
+        return tuple(table.state for table in self._memory.pinot.values())
+
+
+class MemoryFlow:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def consistent_point(self, names: CaptureNames) -> int | None:
+        found = self._memory.captures.get(names.number)
+        return None if found is None or found.slot is SlotStatus.ABSENT else found.confirmed
+
+    def snapshot(
+        self, names: CaptureNames, contracts: Sequence[TableContract], consistent_point: int | None
+    ) -> SnapshotReport:
+        found = self._memory.captures.get(names.number)
+        if found is None or found.snapshot is Snapshot.BROKEN:
+            return SnapshotReport(Snapshot.BROKEN, "two snapshots were begun")
+        if found.snapshot is Snapshot.NOT_STARTED or consistent_point is None:
+            return SnapshotReport(found.snapshot)
+        if consistent_point != found.snapshot_point:
+            return SnapshotReport(Snapshot.BROKEN, "rows carry another position than the slot's")
+        return SnapshotReport(Snapshot.PROVEN)
+
+    def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
+        return {topic: {0: 1} for topic in topics}
+
+    def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
+        found = self._memory.pinot[table]
+        capture = self._memory.captures[found.state.capture]
+        assert capture.snapshot is not Snapshot.BROKEN
+        assert capture.connector is not None
+        found.complete = True
+        return None
+
+    def set_status(self, served: ServedState, status: Status) -> None:
+        name = CaptureNames(self._memory.project, served.capture).pinot_table(served.served_name)
+        found = self._memory.pinot.get(name)
+        if found is None or found.state.status is status:
+            return
+        self._memory.effect(f"{name} becomes {status}")
+        found.state = replace(found.state, status=status)
+        self._memory.observe_readers()
+
+
+def memory_systems(memory: Memory) -> Systems:
+    return Systems(memory.project, MemoryObjects(memory), MemoryInventory(memory), MemoryFlow(memory))
+
+
+def contract(name: str, *, columns: int = 1, **values: object) -> TableContract:
+    """A contract of a table `public.<name>` with a key and some more columns."""
+    key = Column("id", "bigint", Conversion.LONG, nullable=False)
+    rest = tuple(Column(f"c{n}", "text", Conversion.TEXT) for n in range(columns))
+    made = TableContract(TableName("public", name), name, ("id",), (key, *rest))
+    return replace(made, **values)  # type: ignore[arg-type]

@@ -1,0 +1,203 @@
+"""The planner and the executor against systems in memory, from any state, killed anywhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.apply.execute import Run
+from headrace.apply.progress import silent
+from headrace.apply.request import ask_for_new_generation
+from headrace.apply.state import StateStore
+from headrace.names import TableName
+from headrace.plan.model import Kind, SlotStatus, Status
+from tests.memory_systems import Killed, Memory, contract, memory_systems
+
+NAMES = ("a", "b", "c", "d")
+
+
+def _damages() -> st.SearchStrategy[tuple[str, str, int]]:
+    """What people and accidents do between two runs."""
+    kinds = [
+        "declare", "undeclare", "reshape", "reindex", "rename", "resync", "identity", "publication",
+        "slot_lost", "slot_dropped", "connector", "connector_edited", "topic", "pinot", "state", "break",
+    ]  # fmt: skip
+    return st.tuples(st.sampled_from(kinds), st.sampled_from(NAMES), st.integers(0, 3))
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    memory_disk = Path("/dev/shm")  # where there is one: every step of a run is synced
+    place = memory_disk if memory_disk.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="headrace-plan-", dir=place) as name:
+        yield Path(name)
+
+
+def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) -> None:
+    table = TableName("public", name)
+    declared = memory.declared.get(table)
+    live = memory.live(table)
+    capture = memory.captures.get(live.state.capture if live else number)
+    if kind == "declare":
+        memory.declared[table] = declared or contract(name)
+    elif kind == "undeclare":
+        memory.declared.pop(table, None)
+    elif kind == "reshape" and declared:
+        memory.declared[table] = contract(name, columns=number + 1)
+    elif kind == "reindex" and declared:
+        memory.declared[table] = contract(name, columns=len(declared.columns) - 1, flush_rows=number + 1)
+    elif kind == "rename" and declared:
+        memory.declared[table] = contract(name, served_name=f"{name}_{number}")
+    elif kind == "resync":
+        ask_for_new_generation(memory_systems(memory), StateStore(directory, memory.project), {table})
+    elif kind == "identity":
+        memory.identities[table] = "default"
+    elif kind == "break":
+        memory.break_snapshots = 1
+    elif kind == "state":
+        (directory / "state.json").unlink(missing_ok=True)
+    elif kind == "topic" and live:
+        memory.topics.pop(f"{memory.project}.{live.state.capture}.{table}", None)
+    elif capture is not None:
+        _damage_capture(memory, capture, kind, table)
+    _forget_damaged(memory)
+
+
+def _damage_capture(memory: Memory, capture, kind: str, table: TableName) -> None:
+    if kind == "publication" and capture.publication is not None:
+        capture.published = tuple(t for t in capture.published if t != table)
+        capture.publication = {"tables": [str(t) for t in capture.published]}
+    elif kind == "slot_lost" and capture.slot is SlotStatus.USABLE:
+        capture.slot = SlotStatus.LOST
+    elif kind == "slot_dropped" and capture.connector is None:
+        capture.slot = SlotStatus.ABSENT
+    elif kind == "connector":
+        capture.connector = None
+    elif kind == "connector_edited" and capture.connector is not None:
+        capture.connector = {**capture.connector, "paused": True}
+    elif kind == "pinot":
+        for name in [n for n, found in memory.pinot.items() if found.state.table == table][:1]:
+            del memory.pinot[name]
+
+
+def _forget_damaged(memory: Memory) -> None:
+    """A generation somebody deleted by hand, or a table they took out, is not held against headrace."""
+    for table in list(memory.seen):
+        if table not in memory.declared or memory.live(table) is None:
+            del memory.seen[table]
+
+
+def _goal_reached(memory: Memory, directory: Path) -> None:
+    run = Run(memory_systems(memory), directory, silent)
+    assert run.survey().plan.empty
+    assert {t for t in memory.declared if memory.live(t)} == set(memory.declared)
+    assert {t.state.table for t in memory.pinot.values()} == set(memory.declared)
+    assert all(t.state.status is Status.LIVE for t in memory.pinot.values())
+    for table, wanted in memory.declared.items():
+        live = memory.live(table)
+        assert live is not None
+        assert live.complete
+        assert live.state.contract == wanted
+    homes = {t.state.capture for t in memory.pinot.values()}
+    begun = {n for n, c in memory.captures.items() if c.connector or c.publication or c.slot != "absent"}
+    assert begun == homes
+    for number in homes:
+        tables = {t.state.table for t in memory.pinot.values() if t.state.capture == number}
+        capture = memory.captures[number]
+        assert capture.slot is SlotStatus.USABLE
+        assert set(capture.published) == set(capture.tables) == tables
+        assert all(memory.identities[table] == "full" for table in tables)
+    assert {int(topic.split(".")[1]) for topic in memory.topics} == homes
+
+
+damage_lists = st.lists(_damages(), max_size=6)
+
+
+@settings(max_examples=400, deadline=None)
+@given(first=damage_lists, second=damage_lists, kills=st.lists(st.integers(0, 40), max_size=4))
+def test_any_world_reaches_the_goal_even_when_killed_on_the_way(first, second, kills) -> None:
+    with _directory() as directory:
+        memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
+        for damages in (first, second):
+            for damage in damages:
+                _damage(memory, directory, *damage)
+            for kill in kills:
+                memory.kill_after = memory.effects + kill
+                with suppress(Killed):
+                    Run(memory_systems(memory), directory, silent).converge(None)
+                memory.kill_after = None
+            Run(memory_systems(memory), directory, silent).converge(None)
+            _goal_reached(memory, directory)
+
+
+@settings(max_examples=150, deadline=None)
+@given(damages=damage_lists, kill=st.integers(0, 60), change=_damages())
+def test_the_wish_may_change_in_the_middle(damages, kill, change) -> None:
+    with _directory() as directory:
+        memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:3]})
+        Run(memory_systems(memory), directory, silent).converge(None)
+        for damage in damages:
+            _damage(memory, directory, *damage)
+        memory.kill_after = memory.effects + kill
+        with suppress(Killed):
+            Run(memory_systems(memory), directory, silent).converge(None)
+        memory.kill_after = None
+        _damage(memory, directory, *change)
+        Run(memory_systems(memory), directory, silent).converge(None)
+        _goal_reached(memory, directory)
+
+
+def test_killed_before_every_single_effect() -> None:
+    """Not by chance: each of the effects of a first apply, a rebuild and a removal, one after the other."""
+    count = 0
+    while True:
+        with _directory() as directory:
+            memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]}, kill_after=count)
+            finished = _script(memory, directory)
+            memory.kill_after = None
+            Run(memory_systems(memory), directory, silent).converge(None)
+            _goal_reached(memory, directory)
+        if finished:
+            break
+        count += 1
+    assert count > 30
+
+
+def _script(memory: Memory, directory: Path) -> bool:
+    steps = [
+        lambda: None,
+        lambda: memory.declared.update({contract("c").table: contract("c")}),
+        lambda: memory.declared.update({contract("a").table: contract("a", columns=3)}),
+        lambda: memory.declared.pop(contract("b").table),
+    ]
+    try:
+        for step in steps:
+            step()
+            memory.seen = {t: n for t, n in memory.seen.items() if t in memory.declared}
+            Run(memory_systems(memory), directory, silent).converge(None)
+    except Killed:
+        return False
+    return True
+
+
+@settings(max_examples=100, deadline=None)
+@given(damages=damage_lists)
+def test_stages_keep_the_order_of_what_needs_what(damages) -> None:
+    with _directory() as directory:
+        memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
+        Run(memory_systems(memory), directory, silent).converge(None)
+        for damage in damages:
+            _damage(memory, directory, *damage)
+        plan = Run(memory_systems(memory), directory, silent).survey().plan
+        for stage in plan.stages:
+            deleted = [c.kind for c in stage.changes if c.action == "delete"]
+            created = [c.kind for c in stage.changes if c.action == "create"]
+            if Kind.CONNECTOR in created and not deleted:
+                assert created[-1] is Kind.CONNECTOR
+            if Kind.SLOT in deleted and Kind.CONNECTOR in deleted:
+                assert deleted.index(Kind.CONNECTOR) < deleted.index(Kind.SLOT)
