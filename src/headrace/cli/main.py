@@ -127,7 +127,9 @@ def run() -> None:
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     # The option's own callback comes too late for a command line that is itself wrong.
-    output.want_json("--json" in arguments)
+    output.want_json(
+        "--json" in arguments or os.environ.get("HEADRACE_JSON", "").lower() in ("1", "true", "yes")
+    )
     try:
         result = app(arguments, prog_name="headrace", standalone_mode=False)
     except HeadraceError as error:

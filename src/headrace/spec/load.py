@@ -88,15 +88,30 @@ def load_text(content: bytes | str, *, file: str = FILE_NAME) -> Declaration:
         errors.extend(explain(failure, data, places, skip_tables=bool(failures)))
         declaration = _rest(data, failure)
     if declaration is not None:
+        faulty = [one.where.address or "" for one in errors if one.where]
         errors.extend(
             HeadraceError(
                 one.code, one.summary, cause=one.cause, hint=one.hint, where=places.where(one.address)
             )
             for one in check(declaration)
+            if not any(f"{address}.".startswith(f"{one.address}.") for address in faulty)
         )
     if errors or declaration is None:
-        raise HeadraceErrors(sorted(errors, key=lambda one: (one.where.line or 0) if one.where else 0))
+        raise HeadraceErrors(_worth_showing(errors))
     return declaration.placed(places)
+
+
+def _worth_showing(errors: list[HeadraceError]) -> list[HeadraceError]:
+    """In the file's order, without the missing key that a misspelt one explains."""
+    misspelt = {one.hint for one in errors if one.code == "declaration-unknown-key"}
+    shown = [
+        one
+        for one in errors
+        if one.code != "declaration-missing-key"
+        or not one.where
+        or f"did you mean `{one.where.address}`?" not in misspelt
+    ]
+    return sorted(shown, key=lambda one: (one.where.line or 0) if one.where else 0)
 
 
 def _rest(data: dict[str, object], failure: ValidationError) -> Declaration | None:
@@ -169,7 +184,7 @@ def _top(document: Document, places: Places) -> dict[str, object]:
 
 
 def _drop_empty(part: dict[str, object], path: tuple[str, ...], places: Places) -> list[HeadraceError]:
-    """Take out keys with nothing after them, each an error: a commented-out `source` must not go unnoticed."""
+    """Take out keys with nothing after them, each an error: an emptied `source:` must not pass."""
     errors: list[HeadraceError] = []
     for key, value in list(part.items()):
         if value is None and path != ("tables",):
@@ -194,7 +209,7 @@ def _tables(data: dict[str, object], document: Document, file: str) -> tuple[obj
             "declaration-missing-key",
             "`tables` is missing",
             hint="name the tables to carry, for instance: tables: [orders, customers]",
-            where=Where(file, document.lines.get(())),
+            where=Where(file, document.lines.get(()), "tables"),
         )
         return {"placeholder": {}}, [error]
     mapping, failures = tables_as_mapping(data["tables"])

@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _without_null(node: Any) -> Any:
-    """A key that is there has a value: `load` refuses `key:` with nothing after it, and so does the schema."""
+    """A key that is there has a value: like `load`, the schema refuses `key:` with nothing after it."""
     if isinstance(node, list):
         return [_without_null(item) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
