@@ -1,0 +1,36 @@
+"""A project whose engines are small servers; whatever it started is gone after the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from small_project import SmallProject
+
+from headrace.engines.process import kill, marked
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], SmallProject]]:
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    made: list[SmallProject] = []
+
+    def make(name: str) -> SmallProject:
+        directory = tmp_path / name
+        directory.mkdir()
+        project = SmallProject(directory.resolve(), tmp_path / "home")
+        made.append(project)
+        return project
+
+    yield make
+    for project in made:
+        left = kill(marked(project.directory))
+        assert not left
+
+
+@pytest.fixture
+def project(make_project: Callable[[str], SmallProject]) -> SmallProject:
+    return make_project("shop")
