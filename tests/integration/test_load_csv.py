@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.temporary_postgres import TemporaryPostgres
 
 from headrace.errors import HeadraceError
 from headrace.feed.csv_reader import Dialect
 from headrace.feed.load import LoadOptions, LoadReport, load_csv
 from headrace.names import TableName
-from tests.temporary_postgres import TemporaryPostgres
 
 T = TableName("public", "t")
 
@@ -258,7 +258,8 @@ def test_every_kind_of_column_can_be_loaded_and_repeated(connection, tmp_path):
     )
     text = (
         "k,j,b,a,e,d,y,c,i,p,x,n,z,l\n"
-        '6f1c0f6e-0000-4000-8000-000000000001,"{""a"": 1}","{""a"": 1}","{1,2}",ok,1,\\x00ff,ab,1 day,"(1,2)",101,1.50,'
+        '6f1c0f6e-0000-4000-8000-000000000001,"{""a"": 1}","{""a"": 1}","{1,2}",ok,1,'
+        '\\x00ff,ab,1 day,"(1,2)",101,1.50,'
         "2020-01-01T00:00:00Z,t\n"
         "6f1c0f6e-0000-4000-8000-000000000002,,,,,,,,,,,,,\n"
         "6f1c0f6e-0000-4000-8000-000000000003,,,,glad,,,,,,,,,\n"
