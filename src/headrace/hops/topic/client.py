@@ -1,0 +1,232 @@
+"""Kafka's admin and consumer interfaces: thin, with timeouts, every failure mapped; no policy.
+
+Promise: a method returns what the brokers said or raises HeadraceError. Nothing here creates a topic by
+merely asking for it, joins a consumer group or commits an offset.
+"""
+
+from __future__ import annotations
+
+# confluent_kafka.admin names these in its documentation but not in an __all__.
+# pyright: reportPrivateImportUsage=false
+import concurrent.futures
+import logging
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import TracebackType
+from typing import Any, cast
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from headrace.errors import HeadraceError, Where
+
+Offsets = Mapping[str, Mapping[int, int]]
+"""Topic, partition, offset of the next record."""
+
+_log = logging.getLogger("headrace.kafka")
+_log.addHandler(logging.NullHandler())
+
+_UNREACHABLE = frozenset(
+    {"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_TIMED_OUT_QUEUE", "_RESOLVE", "REQUEST_TIMED_OUT"}
+)
+_DENIED = frozenset({"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED"})
+_MISSING = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
+
+
+class Edge(Enum):
+    """Which end of a partition's log is asked for."""
+
+    START = "start"
+    COMMITTED = "committed"  # the last stable offset: where a read_committed reader stops
+    WRITTEN = "written"  # the high watermark: open and aborted transactions included
+
+
+class KafkaClient:
+    """One Kafka cluster.
+
+    Args:
+        bootstrap: `host:port`, several separated by commas.
+        timeout_s: for every request.
+        security: librdkafka settings of a secured cluster (`security.protocol`, `sasl.*`, `ssl.*`).
+    """
+
+    def __init__(
+        self, bootstrap: str, *, timeout_s: float = 10.0, security: Mapping[str, str] | None = None
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.timeout_s = timeout_s
+        self._settings: dict[str, Any] = {
+            **(security or {}),
+            "bootstrap.servers": bootstrap,
+            "client.id": "headrace",
+            "socket.nagle.disable": True,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 500,
+        }
+        # Its results are futures without a type: this is the border where they get one.
+        self._admin: Any = AdminClient(self._settings, logger=_log)
+        self._partitions: dict[str, int] = {}
+
+    def __enter__(self) -> KafkaClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back; the client is of no use afterwards."""
+        self._admin.poll(0)
+
+    # -- topics ---------------------------------------------------------------------------------------------
+
+    def topics(self) -> dict[str, int]:
+        """Every topic with its number of partitions, internal ones included."""
+        try:
+            found = cast(ClusterMetadata, self._admin.list_topics(timeout=self.timeout_s))
+        except KafkaException as error:
+            raise self.failure(error) from error
+        self._partitions = {name: len(topic.partitions) for name, topic in found.topics.items()}
+        return dict(self._partitions)
+
+    def partitions(self, topic: str) -> int | None:
+        """The number of partitions, None when there is no such topic."""
+        return self.topics().get(topic)
+
+    def create_topic(self, topic: str, partitions: int, config: Mapping[str, str]) -> None:
+        """Create it with the brokers' own replication factor; there already is an error."""
+        new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=dict(config))
+        futures = self._admin.create_topics([new], request_timeout=self.timeout_s)
+        self._wait(futures[topic], f"topic:{topic}")
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete it with everything in it; gone already is fine."""
+        futures = self._admin.delete_topics([topic], request_timeout=self.timeout_s)
+        try:
+            self._wait(futures[topic], f"topic:{topic}")
+        except HeadraceError as error:
+            if error.code != "kafka-topic-missing":
+                raise
+        self._partitions.pop(topic, None)
+
+    def topic_config(self, topic: str) -> dict[str, str]:
+        """Every setting in force, the brokers' defaults included."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        futures = self._admin.describe_configs([resource], request_timeout=self.timeout_s)
+        entries = cast("dict[str, ConfigEntry]", self._wait(next(iter(futures.values())), f"topic:{topic}"))
+        return {name: str(entry.value) for name, entry in entries.items()}
+
+    def alter_topic_config(self, topic: str, settings: Mapping[str, str]) -> None:
+        """Set these settings and leave all others alone."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        futures = self._admin.incremental_alter_configs([resource], request_timeout=self.timeout_s)
+        self._wait(next(iter(futures.values())), f"topic:{topic}")
+
+    # -- positions ------------------------------------------------------------------------------------------
+
+    def offsets(self, topics: Iterable[str], edge: Edge) -> dict[str, dict[int, int]]:
+        """One edge of every partition of these topics, asked of the brokers in one request each.
+
+        Raises:
+            HeadraceError: `kafka-topic-missing` when one of them does not exist.
+        """
+        wanted = tuple(topics)
+        if any(topic not in self._partitions for topic in wanted):
+            self.topics()
+        query: dict[TopicPartition, object] = {}
+        spec = OffsetSpec.earliest() if edge is Edge.START else OffsetSpec.latest()
+        for topic in wanted:
+            if topic not in self._partitions:
+                raise _missing_topic(topic)
+            for partition in range(self._partitions[topic]):
+                query[TopicPartition(topic, partition)] = spec
+        if not query:
+            return {}
+        isolation = (
+            IsolationLevel.READ_COMMITTED if edge is Edge.COMMITTED else IsolationLevel.READ_UNCOMMITTED
+        )
+        futures = self._admin.list_offsets(query, isolation_level=isolation, request_timeout=self.timeout_s)
+        found: dict[str, dict[int, int]] = {topic: {} for topic in wanted}
+        for place, future in futures.items():
+            found[place.topic][place.partition] = self._wait(future, f"topic:{place.topic}").offset
+        return found
+
+    def consumer(self, **settings: Any) -> Consumer:
+        """A consumer without a group for `assign`: read_committed, no commits, no reset of a lost offset.
+
+        Args:
+            settings: librdkafka's, with `_` for `.`; they win over what stands here.
+        """
+        config: dict[str, Any] = {
+            **self._settings,
+            "group.id": "headrace",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            "allow.auto.create.topics": False,
+            "fetch.error.backoff.ms": 20,
+            "receive.message.max.bytes": 500_000_000,
+            **{name.replace("_", "."): value for name, value in settings.items()},
+        }
+        return Consumer(config, logger=_log)
+
+    # -- failures -------------------------------------------------------------------------------------------
+
+    def failure(self, error: KafkaException | KafkaError, address: str | None = None) -> HeadraceError:
+        """The HeadraceError for what librdkafka or a broker reported."""
+        found = error if isinstance(error, KafkaError) else cast(KafkaError, error.args[0])
+        name, where = found.name(), Where(address=address) if address else None
+        if name in _UNREACHABLE:
+            return HeadraceError(
+                "kafka-unreachable",
+                f"Kafka does not answer at {self.bootstrap}",
+                cause=found.str(),
+                hint="`headrace status` shows whether the broker runs; `headrace up` starts it",
+                where=where,
+            )
+        if name in _MISSING:
+            return _missing_topic(address.removeprefix("topic:") if address else "?", found.str())
+        if name in _DENIED or name.endswith("AUTHORIZATION_FAILED"):
+            hint = "check the credentials and the access rules of the cluster"
+            return HeadraceError(
+                "kafka-denied", "Kafka refuses access", cause=found.str(), hint=hint, where=where
+            )
+        return HeadraceError("kafka-refused", f"Kafka refused ({name})", cause=found.str(), where=where)
+
+    def _wait(self, future: concurrent.futures.Future[Any], address: str) -> Any:
+        try:
+            return future.result(timeout=self.timeout_s + 5)
+        except KafkaException as error:
+            raise self.failure(error, address) from error
+        except concurrent.futures.TimeoutError as error:
+            raise HeadraceError(
+                "kafka-unreachable",
+                f"Kafka does not answer at {self.bootstrap}",
+                cause=f"no answer within {self.timeout_s:.0f} s",
+                hint="`headrace status` shows whether the broker runs",
+                where=Where(address=address),
+            ) from error
+
+
+def _missing_topic(topic: str, cause: str | None = None) -> HeadraceError:
+    return HeadraceError(
+        "kafka-topic-missing",
+        f"topic {topic} does not exist",
+        cause=cause,
+        hint="`headrace plan` shows what is missing, `headrace apply` creates it",
+        where=Where(address=f"topic:{topic}"),
+    )
