@@ -151,6 +151,8 @@ def main(arguments: list[str]) -> int:
             output.report(usage)
             return int(usage.exit_code)
         return _report_bug(error, arguments)
+    if result == ExitCode.INTERRUPTED:  # typer turns Ctrl-C into this code, without a word
+        output.note("interrupted")
     return result if isinstance(result, int) else int(ExitCode.DONE)
 
 

@@ -59,7 +59,14 @@ def source_address(
     where = declaration.where("source")
     settings = _settings(declaration, source, directory, environment)
     rootcert = settings.get("sslrootcert")
-    if rootcert and rootcert != "system":
+    if settings.get("sslmode") in ("verify-ca", "verify-full") and not rootcert:
+        raise HeadraceError(
+            "source-sslrootcert-missing",
+            f"sslmode {settings['sslmode']} needs a file of root certificates",
+            hint="add sslrootcert: PATH beside url; /etc/ssl/certs/ca-certificates.crt holds Debian's own",
+            where=where,
+        )
+    if rootcert:
         rootcert = str(directory / Path(rootcert).expanduser())
         if not Path(rootcert).is_file():
             raise HeadraceError(

@@ -218,11 +218,12 @@ def _decode(content: bytes, file: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin1"
         raise HeadraceError(
             "declaration-not-utf8",
             "the file is not UTF-8 text",
             cause=f"the first bad byte is 0x{content[error.start]:02x}",
-            hint=f"save it as UTF-8, for instance: iconv -f latin1 -t utf-8 {file}",
+            hint=f"save it as UTF-8, for instance: iconv -f {encoding} -t utf-8 {file}",
             where=Where(file, content.count(b"\n", 0, error.start) + 1),
         ) from None
 
@@ -252,7 +253,7 @@ def _syntax_error(error: Any, text: str, file: str) -> HeadraceError:
 
 def _syntax_hint(problem: str, unclosed: bool) -> str:
     if "mapping values are not allowed" in problem:
-        return "a colon too many: put text that holds `: ` in quotes, or check the indentation of this line"
+        return "a colon too many here, or one missing in the line before; text that holds `: ` needs quotes"
     if "cannot start any token" in problem:
         return "text that begins with @, ` or % needs quotes"
     if "could not find expected ':'" in problem:

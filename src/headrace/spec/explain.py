@@ -112,8 +112,9 @@ def _unknown_key_hint(path: Sequence[str]) -> str:
     if model is None:
         return "remove it"
     known = [field.alias or name for name, field in model.model_fields.items()]
-    if model is Declaration and path[-1] in _LATER:
-        return f"{_LATER[path[-1]]} are not part of this version: remove the key"
+    later = get_close_matches(path[-1], _LATER, n=1, cutoff=0.8) if model is Declaration else []
+    if later:
+        return f"{_LATER[later[0]]} are not part of this version: remove the key"
     close = _did_you_mean(path[-1], known)
     if close:
         return close
