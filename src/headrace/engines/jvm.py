@@ -1,0 +1,125 @@
+"""What all Java engines have in common: the command, its argument file, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from headrace.engines.folder import ProjectFolder, write_atomically
+
+LOG_BOUND_MB = 8
+"""Of the current log file; one older of the same size is kept."""
+
+_LAYOUT = "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}{UTC} %-5p %c{1.} %m%n%xEx{12}"
+
+
+@dataclass(frozen=True)
+class JavaProgram:
+    """One Java engine's way of being started.
+
+    Attributes:
+        engine: its name, `kafka`.
+        folder: the project's.
+        java: the program.
+        classpath: whole.
+        main: the class to run.
+        heap_mb: -Xmx.
+        initial_heap_mb: -Xms.
+        options: further options of the JVM, garbage collector and system properties.
+        levels: log level by logger, besides the root's WARN.
+        hidden: regular expressions for messages that must not be logged.
+    """
+
+    engine: str
+    folder: ProjectFolder
+    java: Path
+    classpath: str
+    main: str
+    heap_mb: int
+    initial_heap_mb: int
+    options: Sequence[str] = ()
+    levels: Sequence[tuple[str, str]] = ()
+    hidden: Sequence[str] = ()
+
+    @property
+    def configuration(self) -> Path:
+        """Where the engine's configuration files go; written anew at each start."""
+        return self.folder.root / "config" / self.engine
+
+    @property
+    def data(self) -> Path:
+        return self.folder.root / "data" / self.engine
+
+    @property
+    def log(self) -> Path:
+        return self.folder.log(self.engine)
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """The argv: heap, main class and configuration to be seen, the long rest in an argument file."""
+        return (str(self.java), f"-Xmx{self.heap_mb}m", f"@{self._argument_file}", self.main, *arguments)
+
+    def prepare(self, files: dict[str, str]) -> None:
+        """Write the argument file, the log configuration and the engine's own files; make the folders.
+
+        Args:
+            files: name in `configuration` to content.
+        """
+        temporary = self.data / "tmp"
+        for path in (self.configuration, temporary, self.log.parent):
+            path.mkdir(parents=True, exist_ok=True)
+        logging = self.configuration / "log4j2.xml"
+        lines = [
+            f"-Xms{min(self.initial_heap_mb, self.heap_mb)}m",
+            # A JVM without memory is neither dead nor alive: let it die, so that it is started again.
+            "-XX:+ExitOnOutOfMemoryError",
+            f"-XX:ErrorFile={self.log.parent}/{self.engine}-crash-%p.log",
+            "-Djava.awt.headless=true",
+            "-Duser.timezone=UTC",
+            "-Dfile.encoding=UTF-8",
+            f"-Djava.io.tmpdir={temporary}",
+            f"-Dlog4j2.configurationFile={logging.as_uri()}",
+            *self.options,
+            *("-cp", self.classpath),
+        ]
+        write_atomically(logging, render_log4j(self.log, self.levels, self.hidden))
+        write_atomically(self._argument_file, "".join(f"{_quoted(line)}\n" for line in lines))
+        for name, content in files.items():
+            write_atomically(self.configuration / name, content)
+
+    @property
+    def _argument_file(self) -> Path:
+        return self.configuration / "java.args"
+
+
+def render_log4j(log: Path, levels: Sequence[tuple[str, str]], hidden: Sequence[str]) -> str:
+    """A log4j 2 configuration: WARN and above into `log`, bounded, readable by the owner only."""
+    filters = "".join(
+        f"      <RegexFilter regex={quoteattr(pattern)} onMatch='DENY' onMismatch='NEUTRAL'/>\n"
+        for pattern in hidden
+    )
+    loggers = "".join(
+        f"    <Logger name={quoteattr(name)} level={quoteattr(level)}/>\n" for name, level in levels
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="ERROR" shutdownHook="disable">
+  <Appenders>
+    <RollingFile name="file" fileName={quoteattr(str(log))} filePattern={quoteattr(f"{log}.%i")}
+        filePermissions="rw-------">
+      <Filters>
+{filters}      </Filters>
+      <PatternLayout pattern={quoteattr(_LAYOUT)}/>
+      <SizeBasedTriggeringPolicy size="{LOG_BOUND_MB}MB"/>
+      <DefaultRolloverStrategy max="1"/>
+    </RollingFile>
+  </Appenders>
+  <Loggers>
+{loggers}    <Root level="WARN"><AppenderRef ref="file"/></Root>
+  </Loggers>
+</Configuration>
+"""
+
+
+def _quoted(line: str) -> str:
+    return '"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,196 @@
+"""Pinot: controller, broker and server in one JVM."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import cast
+
+from headrace.engines import java_sources, properties
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.installation import Installation
+from headrace.engines.jvm import JavaProgram
+from headrace.engines.probe import get
+from headrace.engines.service import Service
+from headrace.engines.zookeeper import MAXIMUM_NODE_BYTES
+from headrace.engines.zookeeper_client import ZooKeeperClient, ZooKeeperRefusal, ZooKeeperUnavailable
+
+DEFAULT_HEAP_MB = 1536
+
+CLUSTER = "headrace"
+PORTS = ("pinot_controller", "pinot_broker", "pinot_server", "pinot_server_admin")
+
+QUERY_EXECUTOR = "io.headrace.pinot.SnapshotQueryExecutor"
+ACCESS_FACTORY = "io.headrace.pinot.LoopbackAccessFactory"
+
+_OPENED = (
+    "java.base/java.nio",
+    "java.base/sun.nio.ch",
+    "java.base/java.lang",
+    "java.base/java.util",
+    "java.base/java.lang.reflect",
+    "java.base/jdk.internal.misc",
+)
+
+# These two print the row (LLRealtimeSegmentDataManager); what could not be carried is counted by the decoder.
+_WITH_ROW_VALUES = (
+    r"(?s).*Caught exception while transforming the record.*",
+    r"(?s).*Caught exception while indexing the record.*",
+)
+
+
+def pinot(
+    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
+) -> Service:
+    """All three roles, on the loopback interface, with instance names that outlive a change of ports."""
+    program = JavaProgram(
+        engine="pinot",
+        folder=folder,
+        java=installation.java,
+        classpath=installation.pinot_classpath,
+        main="org.apache.pinot.tools.admin.PinotAdministrator",
+        heap_mb=heap_mb,
+        initial_heap_mb=256,
+        options=(
+            "-XX:+UseG1GC",
+            "-XX:MaxGCPauseMillis=20",
+            "-Dpinot.admin.system.exit=true",
+            "-Dio.netty.tryReflectionSetAccessible=true",
+            f"-Djute.maxbuffer={MAXIMUM_NODE_BYTES}",
+            *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+        ),
+        levels=(
+            ("org.apache.pinot.tools.admin.command.StartServiceManagerCommand", "INFO"),
+            ("org.apache.helix", "ERROR"),
+            # Says at ERROR, until the first instance is there, that none is.
+            ("org.apache.helix.controller.rebalancer.DelayedAutoRebalancer", "OFF"),
+            ("org.reflections", "ERROR"),
+            ("org.apache.kafka.clients.consumer.ConsumerConfig", "ERROR"),
+        ),
+        hidden=_WITH_ROW_VALUES,
+    )
+    zookeeper = f"127.0.0.1:{ports['zookeeper']}"
+    files = {
+        "controller.conf": controller_settings(program, ports, zookeeper),
+        "broker.conf": broker_settings(ports, zookeeper),
+        "server.conf": server_settings(program, ports, zookeeper, installation),
+    }
+
+    def prepare() -> None:
+        program.prepare({name: properties.render(content) for name, content in files.items()})
+        _forget_dead_instances(ports["zookeeper"])
+
+    return Service(
+        name="pinot",
+        command=program.command(
+            *("StartServiceManager", "-zkAddress", zookeeper, "-clusterName", CLUSTER, "-port", "-1"),
+            *("-bootstrapConfigPaths", *(str(program.configuration / name) for name in files)),
+        ),
+        prepare=prepare,
+        ready=lambda: _waits_for(ports),
+        log=program.log,
+        ports={name: ports[name] for name in PORTS},
+        depends_on=("zookeeper",),
+        heap_mb=heap_mb,
+        stop_timeout_s=30.0,
+        start_timeout_s=120.0,
+    )
+
+
+def controller_settings(program: JavaProgram, ports: Mapping[str, int], zookeeper: str) -> dict[str, object]:
+    return {
+        "pinot.service.role": "CONTROLLER",
+        "controller.helix.cluster.name": CLUSTER,
+        "controller.zk.str": zookeeper,
+        "controller.host": "127.0.0.1",
+        # Not `controller.port`: that one listens on every interface.
+        "controller.access.protocols": "http",
+        "controller.access.protocols.http.host": "127.0.0.1",
+        "controller.access.protocols.http.port": ports["pinot_controller"],
+        "controller.vip.host": "127.0.0.1",
+        "controller.vip.port": ports["pinot_controller"],
+        "controller.vip.protocol": "http",
+        "controller.data.dir": program.data / "segments",
+        "controller.local.temp.dir": program.data / "tmp" / "controller",
+        # Repairs partitions that stopped; hourly by default.
+        "controller.realtime.segment.validation.frequencyPeriod": "30s",
+        "controller.realtime.segment.validation.initialDelayInSeconds": 30,
+        "controller.task.scheduler.enabled": False,
+        "controller.deleted.segments.retentionInDays": 0,
+    }
+
+
+def broker_settings(ports: Mapping[str, int], zookeeper: str) -> dict[str, object]:
+    return {
+        "pinot.service.role": "BROKER",
+        "pinot.cluster.name": CLUSTER,
+        "pinot.zk.server": zookeeper,
+        "pinot.broker.hostname": "127.0.0.1",
+        "pinot.broker.client.access.protocols": "http",
+        "pinot.broker.client.access.protocols.http.host": "127.0.0.1",
+        "pinot.broker.client.access.protocols.http.port": ports["pinot_broker"],
+        "instanceId": "Broker_127.0.0.1_1",
+        "pinot.broker.timeoutMs": 60000,
+        "pinot.broker.delayShutdownTimeMs": 0,
+    }
+
+
+def server_settings(
+    program: JavaProgram, ports: Mapping[str, int], zookeeper: str, installation: Installation
+) -> dict[str, object]:
+    jar = installation.headrace_java / "pinot.jar"
+    ours: dict[str, object] = {}
+    if java_sources.has_class(jar, QUERY_EXECUTOR):
+        ours["pinot.server.query.executor.class"] = QUERY_EXECUTOR
+    if java_sources.has_class(jar, ACCESS_FACTORY):
+        ours["pinot.server.admin.access.control.factory.class"] = ACCESS_FACTORY
+    return {
+        "pinot.service.role": "SERVER",
+        "pinot.cluster.name": CLUSTER,
+        "pinot.zk.server": zookeeper,
+        "pinot.server.netty.host": "127.0.0.1",
+        "pinot.server.netty.port": ports["pinot_server"],
+        "pinot.server.adminapi.access.protocols": "http",
+        "pinot.server.adminapi.access.protocols.http.host": "127.0.0.1",
+        "pinot.server.adminapi.access.protocols.http.port": ports["pinot_server_admin"],
+        "pinot.server.grpc.enable": False,
+        "pinot.server.instance.id": "Server_127.0.0.1_1",
+        "pinot.server.instance.dataDir": program.data / "index",
+        "pinot.server.instance.segmentTarDir": program.data / "tar",
+        # Version 3, the default, cannot say NULL.
+        "pinot.server.instance.currentDataTableVersion": 4,
+        "pinot.server.query.executor.timeout": 60000,
+        "pinot.server.startup.serviceStatusCheckIntervalMs": 100,
+        "pinot.server.shutdown.enableQueryCheck": False,
+        **ours,
+    }
+
+
+def _forget_dead_instances(zookeeper_port: int) -> None:
+    """Remove what a killed predecessor left in ZooKeeper; called only when none of ours runs.
+
+    Otherwise Helix finds "another instance with same instance name" and sleeps for the session's 30 s and 5
+    more. Without ZooKeeper there is nothing to remove, and Pinot itself will say what it misses.
+    """
+    with (
+        contextlib.suppress(ZooKeeperUnavailable, ZooKeeperRefusal),
+        ZooKeeperClient(zookeeper_port) as client,
+    ):
+        for instance in client.children(f"/{CLUSTER}/LIVEINSTANCES"):
+            client.delete(f"/{CLUSTER}/LIVEINSTANCES/{instance}")
+        client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
+
+
+def _waits_for(ports: Mapping[str, int]) -> str | None:
+    for name in ("controller", "broker"):
+        answer = get(ports[f"pinot_{name}"], "/health")
+        if answer is None or answer.text.strip() != "OK":
+            return f"the {name}'s health on port {ports[f'pinot_{name}']}"
+    answer = get(ports["pinot_server_admin"], "/health")
+    if answer is None or answer.text.strip() != "OK":
+        return "the server's health"
+    answer = get(ports["pinot_controller"], f"/zk/ls?path=/{CLUSTER}/LIVEINSTANCES")
+    if answer is None or answer.is_error:
+        return "the controller's view of the instances"
+    live = cast("list[str]", answer.json())
+    return None if any(name.startswith("Server_") for name in live) else "the server among the live instances"

@@ -1,0 +1,41 @@
+"""Files that hold secrets: mode 600 in a folder of mode 700, written whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from headrace.engines import properties
+from headrace.engines.folder import ProjectFolder, write_atomically
+
+PASSWORD = "source.password"  # noqa: S105 - a file name
+PROPERTIES = "source.properties"
+
+
+def folder(project: ProjectFolder) -> Path:
+    """The project's secrets, `.headrace/secrets`, made if need be."""
+    path = project.root / "secrets"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def embedded_password(project: ProjectFolder) -> str:
+    """The password of the embedded PostgreSQL: random, made at the first call, the same ever after."""
+    path = folder(project) / PASSWORD
+    if not path.exists():
+        write_atomically(path, secrets.token_urlsafe(24), mode=0o600)
+    return path.read_text()
+
+
+def write_password_file(project: ProjectFolder, password: str) -> Path:
+    """Put the source's password where Kafka Connect's FileConfigProvider reads it; idempotent.
+
+    Returns:
+        The Java properties file with the one key `password`.
+    """
+    path = folder(project) / PROPERTIES
+    text = properties.render({"password": password})
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text, mode=0o600)
+    return path

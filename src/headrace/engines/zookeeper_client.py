@@ -1,0 +1,128 @@
+"""The three requests we make of ZooKeeper, in its own protocol: is it there, what is below a node, remove it.
+
+Pinot's Helix registers each instance as a node that lives as long as its session. After a kill -9 the session
+lingers, and the next start waits for it; whoever knows that the process is gone may remove the node at once.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from types import TracebackType
+from typing import Self
+
+_GET_CHILDREN, _DELETE, _CLOSE = 8, 2, -11
+_NO_NODE = -101
+_SESSION_TIMEOUT_MS = 4000
+
+
+class ZooKeeperUnavailable(Exception):
+    """It is not there, or does not answer in time."""
+
+
+class ZooKeeperRefusal(Exception):
+    """It answered with an error code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"ZooKeeper answered with error {code}")
+        self.code = code
+
+
+class ZooKeeperClient:
+    """A session, for a `with` block.
+
+    Raises:
+        ZooKeeperUnavailable: from every method, when the server does not answer.
+    """
+
+    def __init__(self, port: int, timeout_s: float = 2.0) -> None:
+        self._request_id = 0
+        try:
+            self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        except OSError as error:
+            raise ZooKeeperUnavailable(str(error)) from error
+        try:
+            self._send(struct.pack(">iqiqi16s", 0, 0, _SESSION_TIMEOUT_MS, 0, 16, bytes(16)))
+            self._receive()
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._request(_CLOSE, b"")
+        except ZooKeeperUnavailable:
+            pass
+        finally:
+            self._socket.close()
+
+    def children(self, path: str) -> list[str]:
+        """The names below a node; none when the node does not exist."""
+        try:
+            reply = self._request(_GET_CHILDREN, _string(path) + b"\0")
+        except ZooKeeperRefusal as refusal:
+            if refusal.code == _NO_NODE:
+                return []
+            raise
+        (count,) = struct.unpack_from(">i", reply)
+        names, at = list[str](), 4
+        for _ in range(count):
+            (length,) = struct.unpack_from(">i", reply, at)
+            names.append(reply[at + 4 : at + 4 + length].decode())
+            at += 4 + length
+        return names
+
+    def delete(self, path: str) -> None:
+        """Remove a node without children, in any version; done already counts as done."""
+        try:
+            self._request(_DELETE, _string(path) + struct.pack(">i", -1))
+        except ZooKeeperRefusal as refusal:
+            if refusal.code != _NO_NODE:
+                raise
+
+    def _request(self, kind: int, body: bytes) -> bytes:
+        self._request_id += 1
+        self._send(struct.pack(">ii", self._request_id, kind) + body)
+        while True:
+            reply = self._receive()
+            request_id, _zxid, code = struct.unpack_from(">iqi", reply)
+            if request_id == self._request_id:
+                break
+        if code:
+            raise ZooKeeperRefusal(code)
+        return reply[16:]
+
+    def _send(self, body: bytes) -> None:
+        try:
+            self._socket.sendall(struct.pack(">i", len(body)) + body)
+        except OSError as error:
+            raise ZooKeeperUnavailable(str(error)) from error
+
+    def _receive(self) -> bytes:
+        (length,) = struct.unpack(">i", self._read(4))
+        return self._read(length)
+
+    def _read(self, length: int) -> bytes:
+        content = b""
+        while len(content) < length:
+            try:
+                block = self._socket.recv(length - len(content))
+            except OSError as error:
+                raise ZooKeeperUnavailable(str(error)) from error
+            if not block:
+                raise ZooKeeperUnavailable("it closed the connection")
+            content += block
+        return content
+
+
+def _string(text: str) -> bytes:
+    encoded = text.encode()
+    return struct.pack(">i", len(encoded)) + encoded
