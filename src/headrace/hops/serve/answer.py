@@ -12,11 +12,11 @@ from typing import cast
 from headrace.errors import HeadraceError
 from headrace.hops.serve.client import Json
 
-_TRANSIENT = frozenset({210, 211, 230, 235, 240, 305, 410, 420, 425, 427})
+_TRANSIENT = frozenset({190, 210, 211, 230, 235, 240, 305, 410, 420, 425, 427})
 """Pinot error codes that pass by themselves: a server starting, stopping or not yet routed to."""
 
-NOT_CAUGHT_UP = "headrace: not caught up"
-"""How our query executor says that a restarted server has not yet read again what readers had seen."""
+OURS = "headrace:"
+"""How a refusal of our query executor begins (java/pinot, NotAnswerable)."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,9 @@ def _raise_exceptions(exceptions: list[dict[str, object]]) -> None:
     codes = [int(str(item.get("errorCode", 0))) for item in exceptions]
     messages = [str(item.get("message", "")) for item in exceptions]
     cause = _first_line(messages[0])
-    if any(NOT_CAUGHT_UP in message for message in messages):
-        raise Transient(
-            "query-not-caught-up",
-            "Pinot has not yet read again what readers had seen before its restart",
-            cause=cause,
-            hint="this passes by itself; `headrace status` shows how far it is",
-        )
+    ours = next((message for message in messages if OURS in message), None)
+    if ours is not None:
+        raise _refusal(ours[ours.index(OURS) + len(OURS) :].strip().splitlines()[0])
     if all(code in _TRANSIENT for code in codes):
         raise Transient(
             "query-partial",
@@ -126,6 +122,22 @@ def _raise_exceptions(exceptions: list[dict[str, object]]) -> None:
             hint="give it more with --timeout, or narrow it with WHERE",
         )
     raise HeadraceError("query-failed", "Pinot failed to answer this query", cause=cause)
+
+
+def _refusal(reason: str) -> HeadraceError:
+    if "not reached in time" in reason:
+        return HeadraceError(
+            "query-after-timeout",
+            "Pinot did not reach the asked point in time",
+            cause=reason,
+            hint="see `headrace status` for how far it is; give it more with --timeout",
+        )
+    return Transient(
+        "query-not-caught-up",
+        "Pinot cannot answer exactly at this moment",
+        cause=reason,
+        hint="after a restart this passes once it has read again what readers had seen: `headrace status`",
+    )
 
 
 def _first_line(message: str) -> str:

@@ -6,8 +6,10 @@ Only idempotent reads are repeated after a broken connection; nothing else is ev
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from types import TracebackType
 from typing import cast
 
@@ -67,7 +69,7 @@ class PinotClient:
 
     def put_schema(self, document: Mapping[str, object]) -> None:
         """Create the schema or overwrite it; Pinot refuses changes that are not additive."""
-        self._send("POST", "/schemas", json=document, params={"override": "true"})
+        self._send("POST", "/schemas", document=document, params={"override": "true"})
 
     def delete_schema(self, name: str) -> None:
         """Remove the schema; what is gone already is fine. Pinot refuses while a table uses it."""
@@ -80,11 +82,11 @@ class PinotClient:
 
     def create_table(self, document: Mapping[str, object]) -> None:
         """Create the table; its schema and its topic must exist."""
-        self._send("POST", "/tables", json=document)
+        self._send("POST", "/tables", document=document)
 
     def update_table(self, name: str, document: Mapping[str, object]) -> None:
         """Replace the table config."""
-        self._send("PUT", f"/tables/{name}", json=document)
+        self._send("PUT", f"/tables/{name}", document=document)
 
     def delete_table(self, name: str) -> None:
         """Delete the table and its segments at once (no days in the bin); gone already is fine."""
@@ -154,7 +156,8 @@ class PinotClient:
             raise _unreachable("broker", self.broker_url, error) from error
         if answer.status_code != 200:
             raise _refused("broker", "POST /query/sql", answer)
-        return cast(Json, answer.json())
+        # Decimals are printed as JSON numbers: read as floats they would lose digits.
+        return cast(Json, json.loads(answer.content, parse_float=Decimal))
 
     # -- transport ------------------------------------------------------------------------------------------
 
@@ -182,11 +185,11 @@ class PinotClient:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        json: Mapping[str, object] | None = None,
+        document: Mapping[str, object] | None = None,
         missing: tuple[int, ...] = (),
     ) -> object:
         try:
-            answer = self._http.request(method, f"{self.controller_url}{path}", params=params, json=json)
+            answer = self._http.request(method, f"{self.controller_url}{path}", params=params, json=document)
         except httpx.HTTPError as error:
             raise _unreachable("controller", self.controller_url, error) from error
         if answer.status_code in missing:

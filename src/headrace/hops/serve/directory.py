@@ -6,6 +6,7 @@ is answered from, and two live ones are an error, never a guess.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.render import Config, Status
 from headrace.hops.serve.resource import custom_configs
 from headrace.names import CaptureNames
+
+LOOKS = 4
+LOOK_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,37 +48,55 @@ class Directory:
     generations: tuple[Generation, ...]
 
     def live(self) -> dict[str, Generation]:
-        """Served name to the one generation that is answered from; `served-table-ambiguous` for two."""
+        """Served name to the one generation that is answered from.
+
+        A switch marks the new generation live before it retires the old one: of two live generations of a
+        source table the higher capture counts. Two tables under one name are `served-table-ambiguous`.
+        """
         found: dict[str, Generation] = {}
-        for generation in self.generations:
+        for generation in sorted(self.generations, key=lambda one: one.names.number):
             if generation.status is not Status.LIVE:
                 continue
             other = found.get(generation.served_name)
-            if other is not None:
+            if other is not None and other.contract.table != generation.contract.table:
                 raise HeadraceError(
                     "served-table-ambiguous",
-                    f"two tables claim to be the live `{generation.served_name}`",
-                    cause=f"{other.physical} and {generation.physical}",
-                    hint="run `headrace apply`: it keeps the newest complete one",
+                    f"two source tables are served as `{generation.served_name}`",
+                    cause=f"{other.contract.table} and {generation.contract.table}",
+                    hint="give one of them another `name` in headrace.yaml",
                 )
             found[generation.served_name] = generation
         return found
 
-    def resolve(self, name: str) -> Generation:
-        """The live generation of a served name, case as declared; `served-table-unknown` with near names."""
+    def find(self, name: str) -> Generation | None:
+        """The live generation of a served name, in any case of letters; None when there is none."""
         live = self.live()
-        found = live.get(name) or {key.lower(): value for key, value in live.items()}.get(name.lower())
+        return live.get(name) or {key.lower(): value for key, value in live.items()}.get(name.lower())
+
+
+def resolve(client: PinotClient, project: str, name: str) -> Generation:
+    """The live generation of a served name; `served-table-unknown` when there is none.
+
+    The configs are read one after the other, so a look during a switch can miss both generations: it is
+    repeated for a moment before the name counts as unknown.
+    """
+    for _ in range(LOOKS - 1):
+        found = look(client, project).find(name)
         if found is not None:
             return found
-        building = [g.physical for g in self.generations if g.served_name.lower() == name.lower()]
-        raise HeadraceError(
-            "served-table-unknown",
-            f"there is no served table `{name}`",
-            cause="it is still being built" if building else None,
-            hint="wait for `headrace status` to show it live"
-            if building
-            else f"served tables: {', '.join(sorted(live)) or 'none yet'}",
-        )
+        time.sleep(LOOK_PAUSE_S)
+    directory = look(client, project)
+    found = directory.find(name)
+    if found is not None:
+        return found
+    building = any(one.served_name.lower() == name.lower() for one in directory.generations)
+    served = ", ".join(sorted(directory.live())) or "none yet"
+    raise HeadraceError(
+        "served-table-unknown",
+        f"there is no served table `{name}`",
+        cause="it is still being built" if building else None,
+        hint="`headrace status` shows when it is live" if building else f"served tables: {served}",
+    )
 
 
 def look(client: PinotClient, project: str) -> Directory:

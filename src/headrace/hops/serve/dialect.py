@@ -1,0 +1,230 @@
+"""Scalar expressions: from the user's SQL to Pinot's, with the type and the NULLs of each.
+
+Promise: only what is known to mean the same in Pinot 0.11.0 passes; everything else is `query-unsupported`.
+Pinot keeps NULL as a default value beside a bitmap, so every expression says which nullable columns make it
+NULL, and whoever uses it asks for those bitmaps (`c IS NULL`, which is right in every kind of segment).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlglot import exp
+from sqlglot.expressions.core import Expr as Node
+
+from headrace.contract import MICROS_SUFFIX, SYSTEM_COLUMNS, Column, Conversion, TableContract
+from headrace.errors import HeadraceError
+from headrace.hops.serve import literals
+
+_OPTION_TEXT = re.compile(r"option\s*\(", re.IGNORECASE)
+
+
+class Kind(StrEnum):
+    """What a value is to the reader."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DOUBLE = "double"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    BYTES = "bytes"
+    DATE = "date"  # travels as milliseconds
+    TIMESTAMP = "timestamp"  # travels as microseconds
+    TIMESTAMP_TZ = "timestamptz"  # travels as microseconds
+    UNKNOWN = "unknown"
+
+
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DOUBLE})
+INSTANTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMP_TZ})
+
+_KINDS: dict[Conversion, Kind] = {
+    Conversion.BOOLEAN: Kind.BOOLEAN,
+    Conversion.INT: Kind.INTEGER,
+    Conversion.LONG: Kind.INTEGER,
+    Conversion.FLOAT: Kind.DOUBLE,
+    Conversion.DOUBLE: Kind.DOUBLE,
+    Conversion.DECIMAL: Kind.DECIMAL,
+    Conversion.DECIMAL_TEXT: Kind.TEXT,
+    Conversion.TEXT: Kind.TEXT,
+    Conversion.BYTES: Kind.BYTES,
+    Conversion.DATE: Kind.DATE,
+    Conversion.TIME_MICROS: Kind.TEXT,
+    Conversion.TIMESTAMP_MICROS: Kind.TIMESTAMP,
+    Conversion.TIMESTAMP_TZ: Kind.TIMESTAMP_TZ,
+    Conversion.JSON_TEXT: Kind.TEXT,
+}
+
+_SYSTEM_KINDS = {"INT": Kind.INTEGER, "LONG": Kind.INTEGER, "STRING": Kind.TEXT, "TIMESTAMP": Kind.DATE}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One expression in Pinot's words.
+
+    Attributes:
+        sql: the text.
+        kind: what it is.
+        pg_type: the type to show.
+        nulls: columns of which any NULL makes it NULL.
+        literal: it is a constant; `sql` is then its canonical text without quotes, None for NULL.
+        opaque_null: it may be NULL in ways `nulls` cannot say; `present` is then an INT expression that is 1
+            where it is not.
+        column: it is just this column.
+    """
+
+    sql: str
+    kind: Kind
+    pg_type: str = ""
+    nulls: frozenset[str] = frozenset()
+    literal: bool = False
+    opaque_null: bool = False
+    present: str = "1"
+    column: Column | None = None
+
+    @property
+    def is_null(self) -> bool:
+        return self.literal and self.kind is Kind.UNKNOWN and self.sql == "NULL"
+
+
+NULL = Scalar("NULL", Kind.UNKNOWN, literal=True)
+
+
+def unsupported(what: str, hint: str | None = None) -> HeadraceError:
+    """The one refusal of this module and its users."""
+    return HeadraceError(
+        "query-unsupported",
+        f"`headrace query` cannot answer {what} exactly",
+        hint=hint or "docs/reference/query.md lists what it understands",
+    )
+
+
+def quote(name: str) -> str:
+    """An identifier in Pinot's quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A string literal in Pinot's quotes."""
+    if _OPTION_TEXT.search(value):
+        raise unsupported("a text that holds `option(`: Pinot 0.11 takes it for a query option")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def present(columns: frozenset[str]) -> str:
+    """The condition that none of the columns is NULL; empty when there is nothing to ask."""
+    return " AND ".join(f"{quote(name)} IS NOT NULL" for name in sorted(columns))
+
+
+@dataclass(frozen=True)
+class Names:
+    """The columns a query may speak of, and what is already known not to be NULL in it."""
+
+    contract: TableContract
+    known: frozenset[str] = field(default_factory=frozenset[str])
+
+    def column(self, name: str) -> Scalar:
+        """A column as an expression; instants are read from their microseconds."""
+        found = self._find(name)
+        if found is None:
+            return self._system(name)
+        kind = _KINDS[found.conversion]
+        stored = found.name + MICROS_SUFFIX if kind in INSTANTS else found.name
+        nulls = (
+            frozenset({found.name}) if found.nullable and found.name not in self.known else frozenset[str]()
+        )
+        return Scalar(quote(stored), kind, found.pg_type, nulls, column=found)
+
+    def nullable(self, name: str) -> bool:
+        found = self._find(name)
+        return found is not None and found.nullable
+
+    def _find(self, name: str) -> Column | None:
+        for column in self.contract.columns:
+            if column.name == name:
+                return column
+        folded = [column for column in self.contract.columns if column.name.lower() == name.lower()]
+        return folded[0] if len(folded) == 1 else None
+
+    def _system(self, name: str) -> Scalar:
+        if name in SYSTEM_COLUMNS:
+            return Scalar(quote(name), _SYSTEM_KINDS[SYSTEM_COLUMNS[name]], SYSTEM_COLUMNS[name].lower())
+        base = name.removesuffix(MICROS_SUFFIX)
+        if base != name and self._find(base) is not None:
+            instant = self.column(base)
+            if instant.kind in INSTANTS:
+                return Scalar(instant.sql, Kind.INTEGER, "bigint", instant.nulls)
+        raise HeadraceError(
+            "query-column-unknown",
+            f"the table `{self.contract.served_name}` has no column `{name}`",
+            hint="columns: " + ", ".join(column.name for column in self.contract.columns),
+        )
+
+
+def coerce(constant: Scalar, other: Scalar) -> str:
+    """A constant written so that Pinot compares it exactly with `other`."""
+    value = constant.sql
+    if other.kind in INSTANTS:
+        return str(literals.micros(value, constant.kind is Kind.TEXT))
+    if other.kind is Kind.DATE:
+        return str(literals.date_ms(value))
+    if other.kind is Kind.BYTES:
+        return text(value.removeprefix("\\x").lower())
+    if other.kind is Kind.BOOLEAN:
+        return "true" if literals.boolean(value) else "false"
+    if other.kind is Kind.DECIMAL:
+        return text(literals.number(value))
+    if other.kind in NUMBERS:
+        return literals.number(value)
+    return text(value)
+
+
+def constant_sql(constant: Scalar) -> str:
+    """A constant by its own kind."""
+    if constant.kind in NUMBERS:
+        return constant.sql
+    if constant.kind is Kind.BOOLEAN:
+        return constant.sql
+    return text(constant.sql)
+
+
+def literal(node: Node) -> Scalar | None:
+    """The constant a node is, None when it is none."""
+    if isinstance(node, exp.Paren):
+        return literal(node.this)
+    if isinstance(node, exp.Null):
+        return NULL
+    if isinstance(node, exp.Boolean):
+        return Scalar("true" if node.this else "false", Kind.BOOLEAN, "boolean", literal=True)
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return Scalar(str(node.this), Kind.TEXT, "text", literal=True)
+        return _number(str(node.this))
+    if isinstance(node, exp.Neg):
+        inner = literal(node.this)
+        return _number(f"-{inner.sql}") if inner is not None and inner.kind in NUMBERS else None
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
+        return _cast_literal(node)
+    return None
+
+
+def _number(value: str) -> Scalar:
+    whole = re.fullmatch(r"-?\d+", value) is not None
+    return Scalar(
+        value, Kind.INTEGER if whole else Kind.DECIMAL, "bigint" if whole else "numeric", literal=True
+    )
+
+
+def _cast_literal(node: exp.Cast) -> Scalar | None:
+    target = node.to.this
+    value = str(node.this.this)
+    if target in {exp.DataType.Type.DATE, *literals.TIMESTAMP_TYPES, exp.DataType.Type.TEXT}:
+        return Scalar(value, Kind.TEXT, "text", literal=True)
+    if target in {exp.DataType.Type.VARCHAR, exp.DataType.Type.UUID, exp.DataType.Type.TIME}:
+        return Scalar(value, Kind.TEXT, "text", literal=True)
+    if target in literals.NUMBER_TYPES:
+        return _number(literals.number(value))
+    if target is exp.DataType.Type.BOOLEAN:
+        return Scalar("true" if literals.boolean(value) else "false", Kind.BOOLEAN, "boolean", literal=True)
+    return None
