@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -9,7 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.engines import java_sources, jdk, lock
-from headrace.engines.versions import ALL, DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, POSTGRES, EngineVersion
+from headrace.engines.versions import (
+    ALL,
+    DEBEZIUM,
+    FROM_MAVEN,
+    KAFKA,
+    MINIMUM_JDK,
+    PINOT,
+    POSTGRES,
+    ZOOKEEPER,
+    EngineVersion,
+)
 from headrace.errors import HeadraceError
 
 FINISHED = "installed.sha256"
@@ -71,6 +82,48 @@ class Installation:
             java=found.java,
             jdk_major=found.major,
         )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that must be there before the engines can start.
+
+    Attributes:
+        name: `kafka`; also `java` and `headrace-java`, which are no engines.
+        version: the one needed; of Java the one found.
+        installed: whether it is there and complete.
+        path: where it is, None when it is not.
+        origin: where it comes from.
+    """
+
+    name: str
+    version: str
+    installed: bool
+    path: Path | None
+    origin: str
+
+
+def inventory(home: Path) -> list[Item]:
+    """What there is and what is missing, in the order a row meets it; never raises for what is missing."""
+    folders = {engine: engine_folder(engine, home) for engine in FROM_MAVEN if is_finished(engine, home)}
+    folders |= {ZOOKEEPER: folders[PINOT]} if PINOT in folders else {}
+    with contextlib.suppress(HeadraceError):
+        folders[POSTGRES] = find_postgres_bin()
+    items = [
+        Item(engine.name, engine.version, engine in folders, folders.get(engine), engine.origin)
+        for engine in ALL
+    ]
+    ours = java_folder(home)
+    digest = ours.name.rpartition("-")[2]
+    present = ours if ours.is_dir() else None
+    items.append(Item("headrace-java", digest, present is not None, present, "compiled at installation"))
+    try:
+        found = jdk.find()
+    except HeadraceError:
+        items.append(Item("java", f">= {MINIMUM_JDK}", installed=False, path=None, origin="your system"))
+    else:
+        items.append(Item("java", str(found.major), installed=True, path=found.java, origin="your system"))
+    return items
 
 
 def headrace_home() -> Path:
