@@ -50,8 +50,11 @@ def tail(path: Path, lines: int) -> list[str]:
 
 
 def follow(path: Path, ended: Callable[[], bool]) -> Iterator[str]:
-    """Lines as they are appended from now on, through rotations, until `ended()` says so."""
-    position = path.stat().st_size if path.exists() else 0
+    """Lines as they are appended, from the moment of this call, through rotations, until `ended()`."""
+    return _follow(path, path.stat().st_size if path.exists() else 0, ended)
+
+
+def _follow(path: Path, position: int, ended: Callable[[], bool]) -> Iterator[str]:
     rest = b""
     while True:
         last_look = ended()

@@ -71,9 +71,11 @@ def start(
         )
     folder.create(request.project)
     with alone(folder):
-        _let_stop(folder, progress)
         if find_supervisor(folder) is not None:
-            return _attach(folder, request, progress)
+            try:
+                return _attach(folder, request, progress)
+            except _SupervisorLeft:
+                _let_it_leave(folder, progress)
         return _launch(folder, request, port_names, fixed_ports or {}, progress)
 
 
@@ -93,10 +95,13 @@ def failure(folder: ProjectFolder, record: EngineRecord) -> HeadraceError:
     )
 
 
-def _let_stop(folder: ProjectFolder, progress: Progress) -> None:
-    """A `down` that was interrupted leaves a supervisor that is still about to stop everything."""
-    supervisor = find_supervisor(folder)
-    if supervisor is not None and read_engines(folder).stopping:
+class _SupervisorLeft(Exception):
+    """The supervisor that was there stops, after a `down` that was interrupted, or was killed."""
+
+
+def _let_it_leave(folder: ProjectFolder, progress: Progress) -> None:
+    """Wait for a supervisor that stops its engines; leave the engines of one that was killed alone."""
+    if read_engines(folder).stopping:
         progress(Note("waiting for the engines to stop first"))
         stop_project(folder, progress)
 
@@ -114,8 +119,14 @@ def _attach(folder: ProjectFolder, request: EngineRequest, progress: Progress) -
     if failed and (supervisor := find_supervisor(folder)):
         progress(Note(f"trying again: {', '.join(failed)}"))
         supervisor.send(SIGHUP)
-    _wait(folder, progress, datetime.min.replace(tzinfo=UTC), failed)
-    return running
+    while True:
+        seen = read_engines(folder)
+        if seen.stopping or find_supervisor(folder) is None:
+            raise _SupervisorLeft
+        progress(EnginesSeen(seen.engines))
+        if seen.supervised() and _all_ready(folder, seen, failed):
+            return running
+        time.sleep(_POLL_S)
 
 
 def _launch(
@@ -144,7 +155,7 @@ def _launch(
     began = datetime.now(UTC)
     try:
         _spawn_supervisor(folder)
-        _wait(folder, progress, began, {})
+        _wait(folder, progress, began)
     except BaseException:
         if not alive:
             progress(Note("stopping what was started"))
@@ -192,9 +203,7 @@ def _spawn_supervisor(folder: ProjectFolder) -> None:
         raise _supervisor_died(folder, f"it ended with status {outcome.returncode}")
 
 
-def _wait(
-    folder: ProjectFolder, progress: Progress, began: datetime, failed_before: Mapping[str, datetime]
-) -> None:
+def _wait(folder: ProjectFolder, progress: Progress, began: datetime) -> None:
     """Until all engines are ready. Bounded: every start has a time limit, and starts are counted."""
     unsupervised_since = time.monotonic()
     while True:
@@ -203,7 +212,7 @@ def _wait(
         if seen.supervised():
             unsupervised_since = time.monotonic()
             progress(EnginesSeen(seen.engines))
-            if _all_ready(folder, seen, failed_before):
+            if _all_ready(folder, seen, {}):
                 return
         elif time.monotonic() - unsupervised_since > _SUPERVISOR_PATIENCE_S:
             raise _supervisor_died(folder, "it did not begin its work")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from signal import SIGTERM
@@ -36,7 +36,13 @@ class Stopped:
     purged: bool = False
 
 
-def stop(folder: ProjectFolder, *, purge: bool = False, progress: Progress = silent) -> Stopped:
+def stop(
+    folder: ProjectFolder,
+    *,
+    purge: bool = False,
+    also_purge: Callable[[ProjectFolder], None] | None = None,
+    progress: Progress = silent,
+) -> Stopped:
     """Stop all engines of this directory in reverse order and make sure that nothing of ours is left.
 
     Idempotent; needs no supervisor, no declaration and no installation. Signals only what carries our mark
@@ -44,6 +50,7 @@ def stop(folder: ProjectFolder, *, purge: bool = False, progress: Progress = sil
 
     Args:
         purge: remove `.headrace/` and all data in it too, if headrace made it.
+        also_purge: removes data of the project that lie elsewhere; called before.
 
     Raises:
         HeadraceError: `not-stopped`, `folder-not-ours`, `project-busy`.
@@ -62,7 +69,11 @@ def stop(folder: ProjectFolder, *, purge: bool = False, progress: Progress = sil
                 hint="run `headrace down` again, as the user who ran `headrace up`",
                 where=Where(file=str(folder.directory)),
             )
-        return Stopped(running, folder.purge() if purge else False)
+        if not purge:
+            return Stopped(running)
+        if also_purge is not None:
+            also_purge(folder)
+        return Stopped(running, folder.purge())
 
 
 def stop_project(folder: ProjectFolder, progress: Progress) -> tuple[ProcessIdentity, ...]:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -156,11 +157,7 @@ class WatchLoop:
 def _of_error(name: str, error: Exception) -> Alert:
     if isinstance(error, HeadraceError):
         return Alert("watcher-failed", f"{name}: {error.summary}", hint=error.hint)
-    # Of an unforeseen error only the place and the type: its text could hold a value of somebody's row.
-    _log.error(
-        "watcher failed",
-        watcher=name,
-        error=type(error).__name__,
-        at=traceback.format_tb(error.__traceback__)[-3:],
-    )
+    # Of an unforeseen error only the type and the place: its text could hold a value of somebody's row.
+    places = [f"{Path(at.filename).name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+    _log.error("watcher failed", watcher=name, error=type(error).__name__, at=places)
     return Alert("watcher-failed", f"{name}: {type(error).__name__}", hint="see `headrace logs supervisor`")

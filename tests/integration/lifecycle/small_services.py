@@ -64,7 +64,7 @@ class FlagWatcher:
 
     def check(self) -> list[Alert]:
         if (self._directory / "raise").exists():
-            raise RuntimeError("secret value of a row")
+            raise RuntimeError(" ".join(["secret", "value"]))
         if (self._directory / "flag").exists():
             return [Alert("flag-there", "the flag is there", hint="remove it", address="file:flag")]
         return []

@@ -19,6 +19,7 @@ from small_project import SmallProject, eventually
 from headrace.engines.lifecycle import EnginesSeen, Event, Note
 from headrace.engines.process import MARK_VARIABLE, Mark, ProcessIdentity, marked, spawn
 from headrace.engines.record import EngineState, read_engines
+from headrace.engines.starting import start
 from headrace.engines.status import read_status
 from headrace.engines.watch_loop import read_alerts
 from headrace.errors import HeadraceError
@@ -227,8 +228,6 @@ def test_ctrl_c_of_an_up_that_only_attached_leaves_the_engines(project: SmallPro
         if isinstance(event, EnginesSeen):
             raise KeyboardInterrupt
 
-    from headrace.engines.starting import start
-
     with pytest.raises(KeyboardInterrupt):
         start(project.request(), ["store"], progress=interrupt)
     assert process.alive()
@@ -429,15 +428,32 @@ def test_process_marked_for_another_directory_is_left_alone(project: SmallProjec
     assert MARK_VARIABLE not in os.environ
 
 
-def test_down_during_a_long_preparation_ends_it(project: SmallProject) -> None:
+def test_ctrl_c_during_a_long_preparation_leaves_nothing(project: SmallProject) -> None:
     project.describe(store={"prepare_s": 4.0})
+    interrupted: list[Event] = []
+
+    def interrupt(event: Event) -> None:
+        preparing = isinstance(event, EnginesSeen) and event.engines[0].state is EngineState.PREPARING
+        if preparing and not interrupted:
+            interrupted.append(event)
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        from headrace.engines.starting import start
-
-        def interrupt(event: Event) -> None:
-            if isinstance(event, EnginesSeen) and event.engines[0].state is EngineState.PREPARING:
-                raise KeyboardInterrupt
-
         start(project.request(), ["store"], progress=interrupt)
     assert project.alive() == []
     assert not (project.directory / "events.log").exists()
+
+
+def test_second_ctrl_c_leaves_a_stop_that_goes_on_and_the_next_up_waits_for_it(project: SmallProject) -> None:
+    project.describe(store={"arguments": ["--ignore-sigterm"], "stop_timeout_s": 3.0})
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, EnginesSeen) and any(record.runs() for record in event.engines):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(project.request(), ["store"], progress=interrupt)
+    first = project.supervisor()
+    project.up()
+    assert not first.alive()
+    assert project.is_ready("store")

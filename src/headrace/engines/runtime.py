@@ -1,0 +1,158 @@
+"""`up`, `down` and `status` of a declared project: where the engines' definitions and the supervisor meet."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from headrace.endpoints import Endpoints, SourceAddress
+from headrace.engines import secret_files, stop_project
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.installation import Installation, headrace_home
+from headrace.engines.lifecycle import Event, Note, Progress, silent
+from headrace.engines.ports import read_ports
+from headrace.engines.request import EngineRequest
+from headrace.engines.service import Service
+from headrace.engines.starting import start
+from headrace.engines.status import EngineStatus, ProjectStatus, read_status
+from headrace.engines.stop_project import Stopped
+from headrace.errors import HeadraceError, Where
+from headrace.spec.model import Declaration
+
+__all__ = [
+    "WATCHERS",
+    "EngineStatus",
+    "Event",
+    "Note",
+    "Progress",
+    "ProjectStatus",
+    "Stopped",
+    "down",
+    "endpoints",
+    "services",
+    "status",
+    "up",
+]
+
+WATCHERS: tuple[str, ...] = ()
+"""`module:function` of everything the supervisor looks at besides itself: each function takes the project
+directory and returns watchers (`headrace.observe.watch.Watcher`)."""
+
+
+def up(declaration: Declaration, directory: Path, progress: Progress = silent) -> Endpoints:
+    """Bring all engines of a project to ready and return where they listen.
+
+    Idempotent; what it promises when it fails or is interrupted stands with `starting.start`.
+
+    Args:
+        declaration: names the project, heaps, fixed ports, and whether the source is ours.
+        directory: the folder of headrace.yaml.
+
+    Raises:
+        HeadraceError: of `starting.start`; `engines-not-installed`; `jdk-missing`; a reference of the source
+            that does not resolve; `no-such-port-name`.
+    """
+    from headrace.engines.stack import PORT_NAMES
+
+    _check_port_names(declaration, PORT_NAMES)
+    folder = ProjectFolder.of(directory)
+    if not declaration.embedded_source:
+        # Before anything is started: a missing password is easier to mend now.
+        _own_source(declaration, folder)
+    request = EngineRequest(
+        project=declaration.project,
+        directory=folder.directory,
+        home=headrace_home(),
+        services="headrace.engines.runtime:services",
+        heaps={str(name): heap_mb for name, heap_mb in declaration.engines.heap_mb.items()},
+        embedded_source=declaration.embedded_source,
+        watchers=WATCHERS,
+    )
+    names = [name for name in PORT_NAMES if declaration.embedded_source or name != "postgres"]
+    running = start(request, names, fixed_ports=declaration.engines.ports, progress=progress)
+    return _endpoints(declaration, folder, running.ports)
+
+
+def down(directory: Path, *, purge: bool = False, progress: Progress = silent) -> Stopped:
+    """Stop every engine of the directory and make sure nothing of it is left; see `stop_project.stop`.
+
+    Args:
+        purge: remove all local data of the project too. Slots and publications on somebody's own PostgreSQL
+            are not touched: that needs the declaration and comes before (`headrace destroy`).
+    """
+    from headrace.engines import postgres
+
+    return stop_project.stop(
+        ProjectFolder.of(directory), purge=purge, also_purge=postgres.remove_data, progress=progress
+    )
+
+
+def status(directory: Path) -> ProjectStatus:
+    """How the engines stand now; asks and starts nothing, and never fails for what it finds."""
+    return read_status(ProjectFolder.of(directory))
+
+
+def endpoints(declaration: Declaration, directory: Path) -> Endpoints:
+    """Where the running engines listen.
+
+    Raises:
+        HeadraceError: `engines-not-running` unless all of them run.
+    """
+    folder = ProjectFolder.of(directory)
+    seen = status(directory)
+    down_engines = [engine.name for engine in seen.engines if engine.pid is None]
+    if not seen.engines or down_engines:
+        raise HeadraceError(
+            "engines-not-running",
+            f"not running: {', '.join(down_engines)}" if down_engines else "the engines do not run",
+            hint="run `headrace up`",
+            where=Where(file=str(folder.directory)),
+        )
+    return _endpoints(declaration, folder, read_ports(folder))
+
+
+def services(request: EngineRequest) -> tuple[Service, ...]:
+    """The engines of a request, as the supervisor asks for them."""
+    from headrace.engines.stack import stack
+
+    return stack(
+        request.project,
+        request.directory,
+        request.ports,
+        Installation.load(request.home),
+        request.heaps,
+        embedded_source=request.embedded_source,
+    )
+
+
+def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:
+    from headrace.engines import stack
+
+    if declaration.embedded_source:
+        return stack.endpoints(declaration.project, folder.directory, ports)
+    source = _own_source(declaration, folder)
+    password_file = stack.source_password_file(folder.directory, source.password)
+    return stack.endpoints(
+        declaration.project, folder.directory, ports, dataclasses.replace(source, password_file=password_file)
+    )
+
+
+def _own_source(declaration: Declaration, folder: ProjectFolder) -> SourceAddress:
+    from headrace.spec.connection import source_address
+
+    return source_address(
+        declaration,
+        directory=folder.directory,
+        password_file=folder.root / "secrets" / secret_files.PROPERTIES,
+    )
+
+
+def _check_port_names(declaration: Declaration, known: tuple[str, ...]) -> None:
+    unknown = sorted(declaration.engines.ports.keys() - set(known))
+    if unknown:
+        raise HeadraceError(
+            "no-such-port-name",
+            f"no engine has a port called {unknown[0]}",
+            hint=f"there are {', '.join(known)}",
+            where=declaration.where(f"engines.ports.{unknown[0]}"),
+        )
