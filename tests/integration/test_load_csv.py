@@ -65,7 +65,6 @@ def test_repeating_a_keyed_load_writes_nothing(connection, tmp_path):
     text = "k,v,w\n" + "".join(f"{n},value {n},{n}.50\n" for n in range(5000))
     first = load(connection, text, tmp_path, create=True, key=("k",))
     assert (first.inserted, first.updated, first.unchanged) == (5000, 0, 0)
-    connection.execute("CHECKPOINT")
     before = rows(connection, "SELECT xmin, xmax, ctid FROM t ORDER BY k")
     wal = connection.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
     second = load(connection, text, tmp_path, key=("k",))
