@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from headrace.apply.systems import Catalogue, PublicationState, SnapshotReport, Systems
 from headrace.contract import Column, Conversion, TableContract
 from headrace.names import CaptureNames, TableName
-from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status
+from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, positions_topic
 from headrace.plan.resource import Document
 
 
@@ -41,6 +41,7 @@ class MemoryTable:
     state: ServedState
     document: dict[str, object]
     complete: bool = False
+    lost_rows: bool = False
 
 
 @dataclass
@@ -67,6 +68,12 @@ class Memory:
 
     def capture(self, number: int) -> MemoryCapture:
         return self.captures.setdefault(number, MemoryCapture())
+
+    def lose_rows(self, capture: MemoryCapture, table: TableName | None) -> None:
+        """Rows of a table, or of all, passed a capture by: no later change makes its generations whole."""
+        for found in self.pinot.values():
+            if self.captures.get(found.state.capture) is capture and table in (None, found.state.table):
+                found.lost_rows = True
 
     def live(self, table: TableName) -> MemoryTable | None:
         found = [t for t in self.pinot.values() if t.state.table == table and t.state.status is Status.LIVE]
@@ -171,10 +178,10 @@ class MemoryObjects:
         desired: dict[str, object] = {"partitions": contract.partitions if contract else 1}
 
         def read() -> Document | None:
-            return dict(topics[topic]) if topic in topics else None
+            return {name: topics[topic][name] for name in desired} if topic in topics else None
 
         def apply() -> None:
-            topics[topic] = desired
+            topics[topic] = {**topics.get(topic, {}), **desired}
 
         def delete() -> None:
             del topics[topic]
@@ -196,7 +203,10 @@ class MemoryObjects:
             if found is not None and found.state.contract is not None:
                 assert found.state.contract.shape == contract.shape, "another shape cannot be had in place"
             state = ServedState(contract.table, contract.served_name, names.number, status, contract)
-            memory.pinot[name] = MemoryTable(state, desired, found.complete if found else False)
+            if found is None:
+                memory.pinot[name] = MemoryTable(state, desired)
+            else:
+                found.state, found.document = state, desired
 
         def delete() -> None:
             del memory.pinot[name]
@@ -214,6 +224,7 @@ class MemoryObjects:
         def apply() -> None:
             found = memory.capture(names.number)
             assert found.publication is not None, "the publication must be there before the slot"
+            assert positions_topic(names) in memory.topics
             for contract in contracts:
                 assert names.topic(contract.table) in memory.topics
                 assert memory.identities.get(contract.table) == "full"

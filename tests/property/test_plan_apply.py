@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from headrace.apply.execute import Run
 from headrace.apply.progress import silent
-from headrace.apply.request import ask_for_new_generation
-from headrace.apply.state import StateStore
 from headrace.names import TableName
 from headrace.plan.model import Kind, SlotStatus, Status
 from tests.memory_systems import Killed, Memory, contract, memory_systems
@@ -25,7 +23,8 @@ def _damages() -> st.SearchStrategy[tuple[str, str, int]]:
     """What people and accidents do between two runs."""
     kinds = [
         "declare", "undeclare", "reshape", "reindex", "rename", "resync", "identity", "publication",
-        "slot_lost", "slot_dropped", "connector", "connector_edited", "topic", "pinot", "state", "break",
+        "slot_lost", "slot_dropped", "connector", "connector_edited", "topic", "positions", "pinot", "state",
+        "break",
     ]  # fmt: skip
     return st.tuples(st.sampled_from(kinds), st.sampled_from(NAMES), st.integers(0, 3))
 
@@ -38,7 +37,7 @@ def _directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) -> None:
+def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) -> None:  # noqa: C901
     table = TableName("public", name)
     declared = memory.declared.get(table)
     live = memory.live(table)
@@ -54,15 +53,18 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
     elif kind == "rename" and declared:
         memory.declared[table] = contract(name, served_name=f"{name}_{number}")
     elif kind == "resync":
-        ask_for_new_generation(memory_systems(memory), StateStore(directory, memory.project), {table})
+        Run(memory_systems(memory), directory, silent).ask([table])
     elif kind == "identity":
         memory.identities[table] = "default"
     elif kind == "break":
         memory.break_snapshots = 1
     elif kind == "state":
         (directory / "state.json").unlink(missing_ok=True)
+    elif kind == "positions" and live:
+        memory.topics.pop(f"{memory.project}.{live.state.capture}.offsets", None)
     elif kind == "topic" and live:
         memory.topics.pop(f"{memory.project}.{live.state.capture}.{table}", None)
+        live.lost_rows = True
     elif capture is not None:
         _damage_capture(memory, capture, kind, table)
     _forget_damaged(memory)
@@ -72,10 +74,13 @@ def _damage_capture(memory: Memory, capture, kind: str, table: TableName) -> Non
     if kind == "publication" and capture.publication is not None:
         capture.published = tuple(t for t in capture.published if t != table)
         capture.publication = {"tables": [str(t) for t in capture.published]}
+        memory.lose_rows(capture, table)
     elif kind == "slot_lost" and capture.slot is SlotStatus.USABLE:
         capture.slot = SlotStatus.LOST
+        memory.lose_rows(capture, None)
     elif kind == "slot_dropped" and capture.connector is None:
         capture.slot = SlotStatus.ABSENT
+        memory.lose_rows(capture, None)
     elif kind == "connector":
         capture.connector = None
     elif kind == "connector_edited" and capture.connector is not None:
@@ -102,6 +107,7 @@ def _goal_reached(memory: Memory, directory: Path) -> None:
         live = memory.live(table)
         assert live is not None
         assert live.complete
+        assert not live.lost_rows
         assert live.state.contract == wanted
     homes = {t.state.capture for t in memory.pinot.values()}
     begun = {n for n, c in memory.captures.items() if c.connector or c.publication or c.slot != "absent"}

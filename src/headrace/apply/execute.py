@@ -8,16 +8,17 @@ after its successor is live, or because its table is no longer declared.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from headrace.apply.birth import PointWatch, SnapshotBroken, catch_up, prove
 from headrace.apply.journal import Journal
 from headrace.apply.progress import ActionDone, PlanChanged, Progress, StageBegun
+from headrace.apply.request import asked
 from headrace.apply.state import State, StateStore
 from headrace.apply.switch import close, switch
-from headrace.apply.systems import Systems
+from headrace.apply.systems import Catalogue, Systems
 from headrace.apply.world import Survey, survey
 from headrace.errors import HeadraceError
 from headrace.names import TableName
@@ -30,10 +31,20 @@ MAX_ROUNDS = 6
 
 
 class Run:
-    """One apply of one project; the caller holds the project's lock."""
+    """One apply of one project; the caller holds the project's lock.
 
-    def __init__(self, systems: Systems, directory: Path, progress: Progress) -> None:
+    Args:
+        systems: the engines.
+        directory: the project's `.headrace`.
+        progress: told of every step.
+        catalogue: taken as what is declared; None asks the source. Nothing declared means: remove everything.
+    """
+
+    def __init__(
+        self, systems: Systems, directory: Path, progress: Progress, catalogue: Catalogue | None = None
+    ) -> None:
         self._systems = systems
+        self._catalogue = catalogue
         self._store = StateStore(directory, systems.project)
         self._state = self._store.load()
         self._journal = Journal(directory)
@@ -41,7 +52,11 @@ class Run:
         self._watches: dict[int, PointWatch] = {}
 
     def survey(self) -> Survey:
-        return survey(self._systems, self._state)
+        return survey(self._systems, self._state, self._catalogue)
+
+    def ask(self, tables: Iterable[TableName]) -> None:
+        """Note that these tables are to start over (`request.py`)."""
+        self._save(asked(self._systems, self._state, tables))
 
     def converge(self, expected: Mapping[str, object] | None) -> Plan:
         """Run the plan, then whatever is still left, until a plan is empty. Returns the first plan.

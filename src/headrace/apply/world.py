@@ -52,14 +52,17 @@ class Survey:
         return {where: digest(reading.desired) for where, reading in self.readings.items()}
 
 
-def survey(systems: Systems, state: State) -> Survey:
+def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -> Survey:
     """Observe, decide, compare.
+
+    Args:
+        catalogue: taken as what is declared; None asks the source.
 
     Raises:
         HeadraceErrors: when a declared table cannot be carried, or a system cannot be reached.
     """
     with ThreadPoolExecutor(THREADS, thread_name_prefix="survey") as pool:
-        world = observe(systems, state, pool)
+        world = observe(systems, state, pool, catalogue)
         layout = decide(world)
         items = needed(world, layout)
         leftovers = leftover(world, layout)

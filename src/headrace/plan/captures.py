@@ -12,7 +12,15 @@ from enum import StrEnum
 
 from headrace.contract import TableContract
 from headrace.names import TableName
-from headrace.plan.model import CaptureState, ServedState, SlotStatus, Snapshot, Status, World
+from headrace.plan.model import (
+    CaptureState,
+    ServedState,
+    SlotStatus,
+    Snapshot,
+    Status,
+    World,
+    positions_topic,
+)
 from headrace.plan.shapes import shape_change
 
 
@@ -110,8 +118,11 @@ def why_broken(world: World, capture: CaptureState, table: TableName) -> str | N
         return f"the slot of capture {number} lost its WAL"
     if capture.slot is SlotStatus.ABSENT:
         return f"the slot of capture {number} is gone"
+    if positions_topic(world.names(number)) not in capture.topics:
+        return f"the positions of capture {number}'s connector are gone"
     if capture.connector is None:
-        return f"the connector of capture {number} is gone, and its offsets with it"
+        # Made again it would begin with a snapshot over a slot that is older than it.
+        return f"the connector of capture {number} is gone"
     if table not in capture.connector:
         return f"the connector of capture {number} no longer reads it"
     if capture.publication is None or table not in capture.publication:

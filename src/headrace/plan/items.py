@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headrace.contract import TableContract
 from headrace.names import TableName
 from headrace.plan.captures import CaptureLayout, Layout, Phase
-from headrace.plan.model import Kind, SlotStatus, StageKind, Status, World, address
+from headrace.plan.model import Kind, SlotStatus, StageKind, Status, World, address, service_topics
 from headrace.plan.resource import Document
 
 
@@ -81,9 +81,9 @@ def _of_capture(world: World, capture: CaptureLayout) -> Iterator[Item]:
     shrinking = bool(capture.leaving) and state is not None and state.started
     whole = StageKind.RETIRE if shrinking else stage
     publication = address(Kind.PUBLICATION, names.publication)
-    service_topics = (names.message_topic, names.heartbeat_topic, names.notification_topic)
-    feeds: list[str] = [publication, *(address(Kind.TOPIC, topic) for topic in service_topics)]
-    for topic in service_topics:
+    services = service_topics(names)
+    feeds: list[str] = [publication, *(address(Kind.TOPIC, topic) for topic in services)]
+    for topic in services:
         yield Item(address(Kind.TOPIC, topic), stage, capture.number, ())
     for contract in contracts:
         identity = address(Kind.IDENTITY, contract.table)
@@ -144,7 +144,7 @@ def _storage(world: World, capture: CaptureLayout, stage: StageKind) -> Iterator
     state = world.capture(capture.number)
     kept = {names.topic(table) for table in capture.tables}
     if capture.tables:
-        kept |= {names.message_topic, names.heartbeat_topic, names.notification_topic}
+        kept |= set(service_topics(names))
     topics = (state.topics if state else frozenset[str]()) - kept
     for topic in sorted(topics):
         yield Leftover(address(Kind.TOPIC, topic), stage, capture.number, {})

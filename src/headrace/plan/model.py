@@ -237,6 +237,16 @@ class Plan:
         )
 
 
+def positions_topic(names: CaptureNames) -> str:
+    """Where the connector keeps its positions; without them it begins again with a snapshot."""
+    return f"{names.topic_prefix}.offsets"
+
+
+def service_topics(names: CaptureNames) -> tuple[str, ...]:
+    """The topics of a capture that carry no rows."""
+    return (names.message_topic, names.heartbeat_topic, names.notification_topic, positions_topic(names))
+
+
 def address(kind: Kind, name: object) -> str:
     return f"{kind}:{name}"
 

@@ -1,0 +1,152 @@
+"""A project opened for work: what the commands and `import headrace` share.
+
+Promise: opening one connects to nothing; each method opens what it needs. `plan` and everything that only
+looks writes nothing, not even into `.headrace`. `apply`, `resync`, `compact` and `destroy` hold the project's
+lock, can be killed anywhere and be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.apply.execute import Run
+from headrace.apply.lock import project_lock
+from headrace.apply.progress import Progress, silent
+from headrace.apply.state import StateStore
+from headrace.apply.systems import Catalogue, Systems
+from headrace.apply.world import survey
+from headrace.endpoints import Endpoints
+from headrace.engines.folder import ProjectFolder
+from headrace.errors import HeadraceError
+from headrace.names import TableName
+from headrace.plan.model import Plan
+from headrace.spec.model import Declaration
+
+if TYPE_CHECKING:
+    from headrace.apply.real import Connections
+
+NOTHING_DECLARED = Catalogue(())
+
+
+@dataclass(frozen=True)
+class Project:
+    """One headrace.yaml and the engines it is carried by.
+
+    Attributes:
+        directory: the folder of headrace.yaml.
+        declaration: what it says.
+    """
+
+    directory: Path
+    declaration: Declaration
+
+    @property
+    def name(self) -> str:
+        return self.declaration.project
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the engines are. HeadraceError `engines-not-running` when that is not known."""
+        from headrace.apply.addresses import endpoints_of
+
+        return endpoints_of(self.declaration, self._folder.directory)
+
+    @contextmanager
+    def connections(self) -> Generator[Connections]:
+        """Clients of every system, for the length of a block."""
+        from headrace.apply.real import Connections
+
+        with Connections(self.declaration, self.endpoints, self._folder.root) as connections:
+            yield connections
+
+    def plan(self) -> Plan:
+        """What `apply` would do now.
+
+        Raises:
+            HeadraceErrors: every reason why a declared table cannot be carried, or the system out of reach.
+        """
+        state = StateStore(self._folder.root, self.name).load()
+        with self.connections() as connections:
+            return survey(connections.systems, state).plan
+
+    def apply(self, expected: Mapping[str, object] | None = None, progress: Progress = silent) -> Plan:
+        """Make the declaration true; returns what was planned first.
+
+        Args:
+            expected: a plan that was shown (`plan.render.as_json`); refused when it is no longer what would
+                be planned.
+            progress: told of every step.
+        """
+        with self._alone("apply"), self.connections() as connections:
+            return Run(connections.systems, self._folder.root, progress).converge(expected)
+
+    def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
+        """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.
+
+        Raises:
+            HeadraceError: `apply-first` when tables would be dropped by the way.
+        """
+        wanted = tuple(tables)
+        unknown = sorted(set(wanted) - {d.table for d in self.declaration.declared})
+        if unknown:
+            raise HeadraceError(
+                "table-not-declared",
+                f"{unknown[0]} is not declared",
+                hint=f"declared: {', '.join(sorted(str(d.table) for d in self.declaration.declared))}",
+            )
+        with self._alone("resync"), self.connections() as connections:
+            run = Run(connections.systems, self._folder.root, progress)
+            dropped = run.survey().plan.dropped
+            if dropped:
+                raise HeadraceError(
+                    "apply-first",
+                    f"{dropped[0]} is still served but no longer declared",
+                    hint="run `headrace apply` first: it shows what is removed and asks",
+                )
+            run.ask(wanted)
+            return run.converge(None)
+
+    def destruction(self) -> Plan:
+        """What `destroy` would do now."""
+        state = StateStore(self._folder.root, self.name).load()
+        with self.connections() as connections:
+            return survey(connections.systems, state, NOTHING_DECLARED).plan
+
+    def destroy(self, progress: Progress = silent) -> Plan:
+        """Remove all that headrace made and restore what it changed; touch nothing else.
+
+        The number of the next capture is remembered, so that no name is ever used twice.
+        """
+        with self._alone("destroy"), self.connections() as connections:
+            return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
+
+    @property
+    def _folder(self) -> ProjectFolder:
+        return ProjectFolder.of(self.directory)
+
+    @contextmanager
+    def _alone(self, purpose: str) -> Generator[None]:
+        self._folder.create(self.name)
+        with project_lock(self._folder.root, purpose):
+            yield
+
+
+def open_project(directory: Path | str | None = None) -> Project:
+    """The project of a folder, or of the nearest headrace.yaml upward from here.
+
+    Raises:
+        HeadraceErrors: every failure of headrace.yaml.
+    """
+    from headrace.spec import load
+
+    path = load.find(Path.cwd()) if directory is None else load.in_directory(Path(directory))
+    return Project(path.parent, load.load(path))
+
+
+def systems_of(connections: Connections) -> Systems:
+    """For tests and tools that drive a `Run` themselves."""
+    return connections.systems
