@@ -6,7 +6,7 @@ No value of a user's row is logged here; what to print is the caller's decision.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -43,7 +43,7 @@ def read(
     start: Mapping[int, int] | None = None,
     committed: bool = True,
     timeout_s: float = 60.0,
-) -> Iterator[Record]:
+) -> Generator[Record]:
     """Every record of a topic from `start` to its present end; partitions come interleaved.
 
     Args:
