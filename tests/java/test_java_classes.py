@@ -22,9 +22,8 @@ def junit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """JUnit's console, by Maven coordinates, checked."""
     folder = tmp_path_factory.mktemp("junit")
     goal = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy"
-    subprocess.run(
-        ["mvn", "-q", "-B", goal, f"-Dartifact={JUNIT}", f"-DoutputDirectory={folder}"], check=True, cwd=folder
-    )
+    coordinates = [f"-Dartifact={JUNIT}", f"-DoutputDirectory={folder}"]
+    subprocess.run(["mvn", "-q", "-B", goal, *coordinates], check=True, cwd=folder)
     (jar,) = folder.glob("*.jar")
     assert hashlib.sha256(jar.read_bytes()).hexdigest() == JUNIT_SHA256
     return jar

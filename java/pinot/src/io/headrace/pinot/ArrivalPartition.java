@@ -112,7 +112,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
       LiveSegment live = new LiveSegment(sequence, segment, new ThreadSafeMutableRoaringBitmap());
       ((ImmutableSegmentImpl) segment).enableUpsert(this, live.validDocs());
       _segments.put(sequence, live);
-      applyAll(live, segment.getSegmentMetadata().getTotalDocs());
+      applyAll(live, docCount(segment));
     } finally {
       _lock.unlock();
     }
@@ -192,10 +192,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     _truncateDocId = -1;
     for (LiveSegment live : _segments.values()) {
       live.invalidateAll();
-      IndexSegment segment = live.segment();
-      int docs = segment instanceof MutableSegment ? ((MutableSegment) segment).getNumDocsIndexed()
-          : segment.getSegmentMetadata().getTotalDocs();
-      applyAll(live, docs);
+      applyAll(live, docCount(live.segment()));
     }
   }
 
@@ -260,11 +257,11 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
    * segment sorted by some column fails at one of them.
    */
   private static boolean sameDocs(IndexSegment segment, IndexSegment oldSegment) {
-    if (segment instanceof EmptyIndexSegment || !(oldSegment instanceof MutableSegment)) {
+    if (segment instanceof EmptyIndexSegment || oldSegment instanceof EmptyIndexSegment) {
       return false;
     }
-    int docs = segment.getSegmentMetadata().getTotalDocs();
-    if (docs == 0 || docs != ((MutableSegment) oldSegment).getNumDocsIndexed()) {
+    int docs = docCount(segment);
+    if (docs == 0 || docs != docCount(oldSegment)) {
       return false;
     }
     int step = Math.max(1, docs / COMPARED_DOCS);
@@ -274,6 +271,11 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
       }
     }
     return sameOffset(segment, oldSegment, docs - 1);
+  }
+
+  private static int docCount(IndexSegment segment) {
+    return segment instanceof MutableSegment ? ((MutableSegment) segment).getNumDocsIndexed()
+        : segment.getSegmentMetadata().getTotalDocs();
   }
 
   private static boolean sameOffset(IndexSegment segment, IndexSegment oldSegment, int docId) {
