@@ -55,7 +55,7 @@ def _text(value: object, what: str, example: str) -> str:
 
 def _project(value: object) -> str:
     text = _text(value, "project", "project: shop")
-    if not re.match(PROJECT_PATTERN, text) or text.endswith("\n"):
+    if not re.fullmatch(PROJECT_PATTERN, text):
         raise problem(
             "declaration-bad-project",
             "project is not a usable name",
@@ -66,7 +66,7 @@ def _project(value: object) -> str:
 
 def _served_name(value: object) -> str:
     text = _text(value, "name", "name: orders")
-    if not re.match(_SERVED_NAME, text) or text.endswith("\n"):
+    if not re.fullmatch(_SERVED_NAME, text):
         raise problem(
             "declaration-bad-name",
             "name is no plain SQL identifier",

@@ -56,7 +56,7 @@ def write_size(size_bytes: int) -> str:
 
 
 def _parse(text: str, units: Mapping[str, int], kind: str, example: str) -> int:
-    match = _QUANTITY.match(text.strip())
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{kind} is a number and a unit, such as {example}")
     size = units.get(match["unit"])

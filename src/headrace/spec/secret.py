@@ -39,11 +39,11 @@ class SecretReference:
         """Read `env:NAME` or `file:path`; ValueError otherwise, and the text is not in its message."""
         scheme, colon, name = text.partition(":")
         if colon and scheme == "env":
-            if _ENVIRONMENT_NAME.match(name):
+            if _ENVIRONMENT_NAME.fullmatch(name):
                 return cls("env", name)
             raise ValueError("env: is followed by the name of an environment variable")
         if colon and scheme == "file":
-            if name and name == name.strip() and "\0" not in name:
+            if name and name == name.strip() and name.isprintable():
                 return cls("file", name)
             raise ValueError("file: is followed by the path of a file")
         raise ValueError("a secret is a reference, env:NAME or file:path")
