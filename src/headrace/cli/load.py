@@ -8,14 +8,16 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
+from headrace.apply.addresses import endpoints_of
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
 from headrace.endpoints import SourceAddress
-from headrace.errors import HeadraceError
+from headrace.engines.folder import ProjectFolder
 from headrace.feed.connect import connect
 from headrace.feed.csv_reader import Dialect
 from headrace.feed.load import LoadOptions, LoadReport, Progress, load_csv
 from headrace.names import TableName
+from headrace.spec.connection import source_address
 from headrace.spec.model import Declaration
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -75,7 +77,10 @@ def csv(
     )
     name = TableName.parse(table)
     source = cast(BinaryIO, sys.stdin.buffer) if str(file) == "-" else file
-    with connect(_address(declaration, directory)) as connection, output.progress(f"load {name}") as line:
+    with (
+        connect(endpoints_of(declaration, directory).source) as connection,
+        output.progress(f"load {name}") as line,
+    ):
         report = load_csv(connection, source, name, options, lambda at: _show(line, at))
         line.finish(f"{report.rows:,} rows")
     _answer(report)
@@ -83,22 +88,12 @@ def csv(
         output.note(f"{name} is not in headrace.yaml yet: add it to `tables` and run `headrace apply`")
 
 
-def _address(declaration: Declaration, directory: Path) -> SourceAddress:
-    from headrace.engines.folder import ProjectFolder
-    from headrace.engines.ports import read_ports
-    from headrace.engines.stack import embedded_source_address
-    from headrace.spec.connection import source_address
-
-    folder = ProjectFolder.of(directory)
-    if declaration.source is not None:
-        password_file = folder.root / "secrets" / "source.properties"  # not written, not needed for loading
-        return source_address(declaration, directory=directory, password_file=password_file)
-    ports = read_ports(folder)
-    if "postgres" not in ports:
-        raise HeadraceError(
-            "engines-not-started", "the project's PostgreSQL has not been started yet", hint="`headrace up`"
-        )
-    return embedded_source_address(declaration.project, folder, ports)
+def _source(declaration: Declaration, directory: Path) -> SourceAddress:
+    """Somebody's own PostgreSQL needs no engine of ours to be loaded into."""
+    if declaration.embedded_source:
+        return endpoints_of(declaration, directory).source
+    unused = ProjectFolder.of(directory).root / "secrets" / "source.properties"
+    return source_address(declaration, directory=directory, password_file=unused)
 
 
 def _show(line: output.Progress, at: Progress) -> None:
