@@ -77,10 +77,8 @@ def csv(
     )
     name = TableName.parse(table)
     source = cast(BinaryIO, sys.stdin.buffer) if str(file) == "-" else file
-    with (
-        connect(endpoints_of(declaration, directory).source) as connection,
-        output.progress(f"load {name}") as line,
-    ):
+    address = _source(declaration, directory)
+    with connect(address) as connection, output.progress(f"load {name}") as line:
         report = load_csv(connection, source, name, options, lambda at: _show(line, at))
         line.finish(f"{report.rows:,} rows")
     _answer(report)
