@@ -16,6 +16,7 @@ from headrace.hops.capture.probe import status
 from headrace.plan.resource import Document
 
 STATE = "state"
+OFFSETS_PROPERTY = "offsets.storage.topic"
 RUNNING = "RUNNING"
 SETTLE_TIMEOUT_S = 60.0
 
@@ -60,12 +61,10 @@ class Connector:
         Raises:
             HeadraceError: `connector-refused`, `connect-unreachable`, `connect-busy`.
         """
-        found = self.read()
-        if found is None and self._client.create_stopped(self._name, self._config):
+        if self.read() is None and self._client.create_stopped(self._name, self._config):
             self._await(lambda: self._target_state() == "STOPPED", "it to be known")
-            self._client.reset_offsets(self._name)
-            found = {**self._config, STATE: "STOPPED"}
-        found = found or self.read() or {}
+            self._wipe_offsets(self._config)
+        found = self.read() or {}
         if {name: value for name, value in found.items() if name != STATE} != self._config:
             self._client.put_config(self._name, self._config)
         if found.get(STATE) != RUNNING:
@@ -74,13 +73,26 @@ class Connector:
 
     def delete(self) -> None:
         """Stop it, wipe its offsets, remove it. Slot, publication and topics are others' business."""
-        if self._client.config(self._name) is None:
+        config = self._client.config(self._name)
+        if config is None:
             return
         self._client.stop(self._name)
         self._await(self._is_stopped, "its task to stop")
-        self._client.reset_offsets(self._name)
+        self._wipe_offsets(config)
         self._client.delete(self._name)
         self._await(lambda: self._client.config(self._name) is None, "it to be gone")
+
+    def _wipe_offsets(self, config: Mapping[str, str]) -> None:
+        """Forget the positions in the workers' own topic; the capture's topic is deleted as a topic.
+
+        Connect 4.3.1 cannot reset both at once (the reset times out: "Cannot add partition ... to transaction
+        while in state READY"), so the connector, stopped, is first made to know only one.
+        """
+        if not self._client.offsets(self._name):
+            return
+        one_store = {name: value for name, value in config.items() if name != OFFSETS_PROPERTY}
+        self._client.put_config(self._name, one_store)
+        self._client.reset_offsets(self._name)
 
     def _target_state(self) -> str:
         found = status(self._client, self._name)

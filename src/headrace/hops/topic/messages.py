@@ -58,7 +58,8 @@ def read(
     if not todo:
         return
     isolation = "read_committed" if committed else "read_uncommitted"
-    consumer = client.consumer(isolation_level=isolation, enable_partition_eof=True)
+    # The end is told only after a fetch that found nothing: let it wait for no time.
+    consumer = client.consumer(isolation_level=isolation, enable_partition_eof=True, fetch_wait_max_ms=5)
     try:
         consumer.assign([TopicPartition(topic, partition, begin[partition]) for partition in todo])
         while todo:
