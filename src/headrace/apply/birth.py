@@ -89,11 +89,14 @@ def prove(
 
     Raises:
         SnapshotBroken: when it can never be proven any more.
+        HeadraceError: when the connector fails of something that another capture would meet too.
         HeadraceError: `wait-timeout` when it makes no progress.
     """
 
     def missing() -> str | None:
         report = flow.snapshot(names, contracts, consistent_point)
+        if report.failure is not None:
+            raise report.failure
         if report.state is Snapshot.BROKEN:
             raise SnapshotBroken(names.number, report.waiting_for)
         if report.state is Snapshot.PROVEN:

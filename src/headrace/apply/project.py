@@ -51,9 +51,9 @@ class Project:
     @property
     def endpoints(self) -> Endpoints:
         """Where the engines are. HeadraceError `engines-not-running` when that is not known."""
-        from headrace.apply.addresses import endpoints_of
+        from headrace.engines import runtime
 
-        return endpoints_of(self.declaration, self._folder.directory)
+        return runtime.endpoints(self.declaration, self.directory)
 
     @contextmanager
     def connections(self) -> Generator[Connections]:

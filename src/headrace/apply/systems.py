@@ -6,11 +6,12 @@ real ones stand in `real.py`; the tests run everything on a second set in memory
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.contract import TableContract
+from headrace.errors import HeadraceError
 from headrace.names import CaptureNames, TableName
 from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status
 from headrace.plan.resource import Resource
@@ -76,11 +77,18 @@ class Inventory(Protocol):
 
 @dataclass(frozen=True)
 class SnapshotReport:
-    """How far an initial snapshot is; `waiting_for` and `rows` are for people."""
+    """How far an initial snapshot is.
+
+    Attributes:
+        waiting_for: for people; of a broken one, why.
+        rows: read so far.
+        failure: why another attempt would break too.
+    """
 
     state: Snapshot
     waiting_for: str = ""
     rows: int | None = None
+    failure: HeadraceError | None = None
 
 
 class Flow(Protocol):
@@ -109,11 +117,20 @@ class Flow(Protocol):
         ...
 
 
+def _anything(new_captures: int) -> None:
+    """No system forbids anything."""
+
+
 @dataclass(frozen=True)
 class Systems:
-    """All of it together."""
+    """All of it together.
+
+    Attributes:
+        allows: raises HeadraceErrors when the source forbids so many new captures.
+    """
 
     project: str
     objects: Objects
     inventory: Inventory
     flow: Flow
+    allows: Callable[[int], None] = _anything

@@ -13,7 +13,7 @@ from headrace.apply.resources import removal_for, resource_for
 from headrace.apply.state import State
 from headrace.apply.systems import Catalogue, PublicationState, Systems
 from headrace.names import TableName
-from headrace.plan.captures import Layout, decide
+from headrace.plan.captures import Layout, Phase, decide
 from headrace.plan.diff import Reading, make_plan
 from headrace.plan.items import Item, Leftover, leftover, needed
 from headrace.plan.model import (
@@ -64,13 +64,22 @@ def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -
     with ThreadPoolExecutor(THREADS, thread_name_prefix="survey") as pool:
         world = observe(systems, state, pool, catalogue)
         layout = decide(world)
+        new = [c for c in layout.captures if c.phase is Phase.BUILDING and not _begun(world, c.number)]
+        allowed = pool.submit(systems.allows, len(new)) if new else None
         items = needed(world, layout)
         leftovers = leftover(world, layout)
         resources = {item.address: resource_for(item, systems, world) for item in items}
         readings = _read(resources, items, pool)
+        if allowed is not None:
+            allowed.result()
     plan = make_plan(world, layout, items, leftovers, readings, state.applied)
     removals = removals_of(leftovers, systems, world)
     return Survey(world, layout, plan, resources, removals, readings)
+
+
+def _begun(world: World, number: int) -> bool:
+    capture = world.capture(number)
+    return capture is not None and capture.started
 
 
 def removals_of(leftovers: Iterable[Leftover], systems: Systems, world: World) -> dict[str, Resource]:

@@ -1,0 +1,57 @@
+"""The real systems behind the Protocols of `systems.py`: thin, each call goes straight to its hop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from headrace.apply.real_flow import RealFlow
+from headrace.apply.real_inventory import RealInventory
+from headrace.apply.real_objects import RealObjects
+from headrace.apply.source_sessions import SourceSessions
+from headrace.apply.systems import Systems
+from headrace.endpoints import Endpoints
+from headrace.hops.capture.client import ConnectClient
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.topic.client import KafkaClient
+from headrace.spec.model import Declaration
+
+
+class Connections:
+    """Clients of every system of one project. Connects when something is asked; use it in a `with`.
+
+    Args:
+        declaration: what is declared.
+        endpoints: where the engines are.
+        folder: the project's `.headrace`.
+    """
+
+    def __init__(self, declaration: Declaration, endpoints: Endpoints, folder: Path) -> None:
+        self.endpoints = endpoints
+        self.source = SourceSessions(endpoints.source)
+        self.kafka = KafkaClient(endpoints.kafka_bootstrap)
+        self.connect = ConnectClient(endpoints.connect_url)
+        self.pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
+        inventory = RealInventory(declaration, self.source, self.kafka, self.connect, self.pinot)
+        self.systems = Systems(
+            project=declaration.project,
+            objects=RealObjects(endpoints, folder, self.source, self.kafka, self.connect, self.pinot),
+            inventory=inventory,
+            flow=RealFlow(declaration.project, self.source, self.kafka, self.connect, self.pinot),
+            allows=inventory.allows,
+        )
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.source.close()
+        self.kafka.close()
+        self.connect.close()
+        self.pinot.close()

@@ -1,0 +1,96 @@
+"""Follows rows through the real systems: slot, snapshot, fence, Pinot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from headrace.apply.source_sessions import SourceSessions
+from headrace.apply.systems import SnapshotReport
+from headrace.contract import TableContract
+from headrace.errors import HeadraceError, Where
+from headrace.hops.capture import snapshot
+from headrace.hops.capture.client import ConnectClient
+from headrace.hops.capture.probe import status
+from headrace.hops.serve.answer import checked_rows
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.query import AFTER_OPTION
+from headrace.hops.serve.render import Config
+from headrace.hops.serve.resource import custom_configs
+from headrace.hops.source.fence import emit
+from headrace.hops.source.slot import read_slot
+from headrace.hops.topic.client import KafkaClient
+from headrace.hops.topic.fence import FenceWatcher
+from headrace.hops.topic.probe import fence_offsets
+from headrace.names import CaptureNames
+from headrace.plan.model import ServedState, Snapshot, Status
+
+FENCE_TIMEOUT_S = 600.0
+"""Streaming begins behind the snapshot, with everything that was written meanwhile."""
+
+ASK_TIMEOUT_S = 2.0
+
+_STATES = {
+    snapshot.Progress.RUNNING: Snapshot.RUNNING,
+    snapshot.Progress.COMPLETE: Snapshot.PROVEN,
+    snapshot.Progress.BROKEN: Snapshot.BROKEN,
+}
+
+
+class RealFlow:
+    """As `systems.Flow`."""
+
+    def __init__(
+        self,
+        project: str,
+        source: SourceSessions,
+        kafka: KafkaClient,
+        connect: ConnectClient,
+        pinot: PinotClient,
+    ) -> None:
+        self._project = project
+        self._source = source
+        self._kafka = kafka
+        self._connect = connect
+        self._pinot = pinot
+
+    def consistent_point(self, names: CaptureNames) -> int | None:
+        slot = self._source.run(lambda client: read_slot(client, names.slot))
+        return None if slot is None else slot.confirmed_flush_lsn
+
+    def snapshot(
+        self, names: CaptureNames, contracts: Sequence[TableContract], consistent_point: int | None
+    ) -> SnapshotReport:
+        connector = status(self._connect, names.connector)
+        found = snapshot.verdict(self._kafka, names, contracts, consistent_point, connector=connector)
+        failure = None
+        if found.failure is not None and not found.failure.restart:
+            why = found.failure
+            where = Where(address=f"connector:{names.connector}")
+            failure = HeadraceError(why.code, why.summary, cause=why.cause, hint=why.hint, where=where)
+        rows = sum(found.rows.values()) if found.rows else None
+        return SnapshotReport(_STATES[found.progress], found.reason, rows, failure)
+
+    def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
+        with FenceWatcher(self._kafka, names.message_topic) as watcher:
+            fence = self._source.run(emit)
+            watcher.wait(fence.token, FENCE_TIMEOUT_S)
+        return fence_offsets(self._kafka, topics)
+
+    def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
+        after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
+        sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
+        try:
+            checked_rows(self._pinot.query(sql, {AFTER_OPTION: after}, timeout_s=ASK_TIMEOUT_S))
+        except HeadraceError as error:
+            return f"{error.summary} ({error.cause})" if error.cause else error.summary
+        return None
+
+    def set_status(self, served: ServedState, status: Status) -> None:
+        name = CaptureNames(self._project, served.capture).pinot_table(served.served_name)
+        config = self._pinot.table_config(name)
+        if config is None:
+            return
+        custom = custom_configs(config)
+        if custom.get(Config.STATUS) != status.value:
+            custom[Config.STATUS] = status.value
+            self._pinot.update_table(name, config)
