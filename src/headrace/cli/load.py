@@ -8,10 +8,10 @@ from typing import Annotated, BinaryIO, cast
 
 import typer
 
-from headrace.apply.addresses import endpoints_of
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
 from headrace.endpoints import SourceAddress
+from headrace.engines import runtime
 from headrace.engines.folder import ProjectFolder
 from headrace.feed.connect import connect
 from headrace.feed.csv_reader import Dialect
@@ -89,7 +89,7 @@ def csv(
 def _source(declaration: Declaration, directory: Path) -> SourceAddress:
     """Somebody's own PostgreSQL needs no engine of ours to be loaded into."""
     if declaration.embedded_source:
-        return endpoints_of(declaration, directory).source
+        return runtime.endpoints(declaration, directory).source
     unused = ProjectFolder.of(directory).root / "secrets" / "source.properties"
     return source_address(declaration, directory=directory, password_file=unused)
 
