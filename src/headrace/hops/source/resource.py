@@ -1,0 +1,240 @@
+"""What headrace changes in PostgreSQL: replica identities and publications.
+
+Order, which the plan keeps: identity before publication. Publishing a table without a replica identity breaks
+its UPDATEs and DELETEs, and only a full old row makes unchanged large values and aggregates exact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from headrace.contract import TableContract
+from headrace.errors import HeadraceError
+from headrace.hops.source.client import SourceClient
+from headrace.hops.source.locking import alter, not_owner, quoted
+from headrace.names import TableName
+from headrace.plan.resource import Document
+
+_PUBLISH = "insert,update,delete,truncate"
+_GENERATED_SINCE = 180000
+
+_IDENTITIES = """
+SELECT n.nspname AS schema, c.relname AS name, c.relreplident::text AS identity, k.relname AS index
+  FROM pg_class root
+  CROSS JOIN LATERAL (SELECT root.oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(root.oid) t) t
+  JOIN pg_class c ON c.oid = t.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_index x ON x.indrelid = c.oid AND x.indisreplident
+  LEFT JOIN pg_class k ON k.oid = x.indexrelid
+ WHERE root.oid = to_regclass(%s)
+ ORDER BY c.oid <> root.oid, 1, 2
+"""
+
+_WORDS = {"d": "default", "n": "nothing", "f": "full", "i": "index"}
+
+_PUBLISHED_ELSEWHERE = """
+SELECT count(*) FROM pg_publication_tables p
+  JOIN pg_class c ON c.relname = p.tablename AND c.relnamespace = to_regnamespace(quote_ident(p.schemaname))
+ WHERE c.oid = to_regclass(%(root)s)
+    OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass(%(root)s)))
+"""
+
+_PUBLICATION = """
+SELECT to_jsonb(p) AS publication,
+       ARRAY(SELECT n.nspname || '.' || c.relname FROM pg_publication_rel r
+               JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE r.prpubid = p.oid ORDER BY 1) AS tables,
+       EXISTS (SELECT FROM pg_publication_rel r
+                WHERE r.prpubid = p.oid
+                  AND (to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL)
+              ) AS narrowed
+  FROM pg_publication p WHERE starts_with(p.pubname, %s)
+ ORDER BY p.pubname
+"""
+
+
+class ReplicaIdentity:
+    """REPLICA IDENTITY FULL of a table and, if it is partitioned, of every partition.
+
+    Args:
+        client: a session.
+        table: the table.
+        before: what `read` said before headrace changed it; `delete` restores that. None: as if `default`.
+    """
+
+    def __init__(self, client: SourceClient, table: TableName, before: str | None = None) -> None:
+        self._client = client
+        self._table = table
+        self._before = before
+
+    @property
+    def address(self) -> str:
+        return f"identity:{self._table}"
+
+    @property
+    def desired(self) -> Document:
+        return {"identity": "full"}
+
+    def read(self) -> Document | None:
+        """One word when table and partitions agree, else a JSON object of words by table."""
+        found = self._identities()
+        if not found:
+            return None
+        words = set(found.values())
+        if len(words) == 1:
+            return {"identity": words.pop()}
+        return {"identity": json.dumps({str(t): word for t, word in found.items()})}
+
+    def apply(self) -> None:
+        """Set FULL where it is not, under a short lock; raises HeadraceError when the lock is never free."""
+        self._set(dict.fromkeys(self._identities(), "full"))
+
+    def delete(self) -> None:
+        """Put back what was there, unless the table stands in any publication that is left."""
+        root = quoted(self._table).as_string()
+        if self._client.value(_PUBLISHED_ELSEWHERE, {"root": root}):
+            return
+        current = self._identities()
+        before = self._before or "default"
+        if before.startswith("{"):
+            stored = {TableName.parse(name): word for name, word in json.loads(before).items()}
+            root_word = stored.get(self._table, "default")
+            self._set({t: stored.get(t, root_word) for t in current})
+        else:
+            self._set(dict.fromkeys(current, before))
+
+    def _identities(self) -> dict[TableName, str]:
+        rows = self._client.rows(_IDENTITIES, (quoted(self._table).as_string(),))
+        return {
+            TableName(row["schema"], row["name"]): (
+                f"index {row['index']}" if row["identity"] == "i" else _WORDS[row["identity"]]
+            )
+            for row in rows
+        }
+
+    def _set(self, wanted: dict[TableName, str]) -> None:
+        current = self._identities()
+        for table, word in wanted.items():
+            if current.get(table) in (None, word):
+                continue
+            statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(quoted(table), _clause(word))
+            alter(self._client, table, statement)
+
+
+def _clause(word: str) -> sql.Composable:
+    if word.startswith("index "):
+        return sql.SQL("USING INDEX {}").format(sql.Identifier(word.removeprefix("index ")))
+    clauses = {"full": sql.SQL("FULL"), "nothing": sql.SQL("NOTHING"), "default": sql.SQL("DEFAULT")}
+    return clauses[word]
+
+
+@dataclass(frozen=True)
+class PublicationState:
+    """A publication as it is.
+
+    Attributes:
+        tables: the tables it names, sorted.
+        publishes_all: it lets inserts, updates, deletes and truncates pass, unfiltered, through the root of
+            partitioned tables, with stored generated columns where the server can (18 and newer).
+        all_tables: it publishes every table of the database, so it is not one of ours.
+    """
+
+    name: str
+    tables: tuple[TableName, ...]
+    publishes_all: bool
+    all_tables: bool
+
+
+def read_publications(client: SourceClient, prefix: str) -> list[PublicationState]:
+    """The publications whose names begin so, by name."""
+    return [
+        PublicationState(
+            name=row["publication"]["pubname"],
+            tables=tuple(sorted(TableName.parse(name) for name in row["tables"])),
+            publishes_all=not row["narrowed"] and _passes_all(row["publication"]),
+            all_tables=row["publication"]["puballtables"],
+        )
+        for row in client.rows(_PUBLICATION, (prefix,))
+    ]
+
+
+def _passes_all(publication: dict[str, object]) -> bool:
+    operations = ("pubinsert", "pubupdate", "pubdelete", "pubtruncate", "pubviaroot")
+    return all(publication[name] for name in operations) and publication.get("pubgencols", "s") in ("s", True)
+
+
+class Publication:
+    """One capture's publication: exactly its tables, everything that happens to them, through their root.
+
+    On PostgreSQL 18 stored generated columns are published too: without them every UPDATE of such a table
+    with REPLICA IDENTITY FULL fails. The connector leaves them out.
+    """
+
+    def __init__(self, client: SourceClient, name: str, contracts: Sequence[TableContract]) -> None:
+        self._client = client
+        self._name = name
+        self._tables = sorted(contract.table for contract in contracts)
+
+    @property
+    def address(self) -> str:
+        return f"publication:{self._name}"
+
+    @property
+    def desired(self) -> Document:
+        return {"tables": [str(table) for table in self._tables], "publishes_all": True}
+
+    def read(self) -> Document | None:
+        found = self._state()
+        if found is None:
+            return None
+        return {"tables": [str(table) for table in found.tables], "publishes_all": found.publishes_all}
+
+    def apply(self) -> None:
+        """Create it, or bring its tables and options to what is wanted."""
+        found = self._state()
+        name = sql.Identifier(self._name)
+        tables = sql.SQL(", ").join(quoted(table) for table in self._tables)
+        options = self._options()
+        try:
+            if found is None:
+                form = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})")
+                self._client.execute(form.format(name, tables, options))
+                return
+            with self._client.transaction():
+                self._client.execute(sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(name, tables))
+                self._client.execute(sql.SQL("ALTER PUBLICATION {} SET ({})").format(name, options))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise self._not_allowed(error) from error
+
+    def delete(self) -> None:
+        """Drop it; nothing happens when it is gone already."""
+        self._client.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(self._name)))
+
+    def _state(self) -> PublicationState | None:
+        found = read_publications(self._client, self._name)
+        return next((state for state in found if state.name == self._name), None)
+
+    def _options(self) -> sql.Composable:
+        options = f"publish = '{_PUBLISH}', publish_via_partition_root = true"
+        if self._client.connection.info.server_version >= _GENERATED_SINCE:
+            options += ", publish_generated_columns = stored"
+        return sql.SQL(options)  # pyright: ignore[reportArgumentType] - constants of this module
+
+    def _not_allowed(self, error: psycopg.Error) -> HeadraceError:
+        message = str(error).splitlines()[0]
+        match = re.search(r"must be owner of (?:table|relation) (\S+)", message)
+        if match:
+            named = next((t for t in self._tables if t.table == match[1]), self._tables[0])
+            return not_owner(named, error)
+        return HeadraceError(
+            "source-no-publication-right",
+            "this role may not create a publication in the database",
+            cause=message,
+            hint="`headrace grants` prints the SQL that allows it (GRANT CREATE ON DATABASE …)",
+        )

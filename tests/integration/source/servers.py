@@ -1,0 +1,138 @@
+"""Real PostgreSQL servers of two versions, with whatever settings a test needs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from headrace.endpoints import SourceAddress
+from tests.temporary_postgres import BIN
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+BINARIES = {"18": BIN, "15": DEBIAN_15}
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "fsync": "off",
+    "shared_buffers": "32MB",
+    "max_wal_senders": "10",
+    "max_replication_slots": "10",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `folder` holds its data."""
+
+    version: str
+    port: int
+    folder: Path
+
+    def address(self, database: str, user: str = "admin", password: str = "secret") -> SourceAddress:
+        return SourceAddress("127.0.0.1", self.port, database, user, password, Path("unused"))
+
+    def admin(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=database,
+            user="admin",
+            autocommit=True,
+            password="secret",
+        )
+
+    def recreate(self, database: str) -> SourceAddress:
+        with self.admin() as connection:
+            name = sql.Identifier(database)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+        return self.address(database)
+
+
+def _account() -> str | None:
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def _identity() -> dict[str, object]:
+    account = _account()
+    if account is None:
+        return {}
+    return {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def folder() -> Path:
+    """An empty folder the server's account owns."""
+    made = Path(tempfile.mkdtemp(prefix="headrace-test-source-"))
+    account = _account()
+    if account:
+        os.chown(made, pwd.getpwnam(account).pw_uid, pwd.getpwnam(account).pw_gid)
+    return made
+
+
+def run(binary: Path, *arguments: str | Path, cwd: Path) -> None:
+    subprocess.run([binary, *arguments], check=True, capture_output=True, cwd=cwd, **_identity())
+
+
+@contextmanager
+def running(
+    version: str, settings: Mapping[str, str] | None = None, data: Path | None = None
+) -> Iterator[Server]:
+    """A server of its own, superuser `admin`; with `data` on that folder instead of a new one."""
+    binaries = BINARIES[version]
+    place = folder() if data is None else data.parent
+    if data is None:
+        data = place / "data"
+        arguments = ("-D", data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        run(binaries / "initdb", *arguments, cwd=place)
+    port = free_port()
+    chosen = {**SETTINGS, "port": str(port), **(settings or {})}
+    options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+    log = (place / "log").open("ab")
+    process = subprocess.Popen(
+        [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=place, **_identity()
+    )
+    server = Server(version, port, place)
+    try:
+        _wait(server, process)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+        log.close()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            server.admin().close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def as_user(address: SourceAddress, user: str, password: str = "secret") -> SourceAddress:
+    return replace(address, user=user, password=password)
