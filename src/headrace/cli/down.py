@@ -31,11 +31,12 @@ def down(
     from headrace.cli.engine_progress import EngineProgress
     from headrace.cli.project import project_folder
     from headrace.engines import runtime
+    from headrace.engines.record import EngineState
 
     directory = project_folder(project_directory)
     if purge and not yes:
         _confirm(str(directory / ".headrace"))
-    with EngineProgress() as progress:
+    with EngineProgress(untold=frozenset({EngineState.READY})) as progress:
         stopped = runtime.down(directory, purge=purge, progress=progress)
     if json:
         output.answer_json(

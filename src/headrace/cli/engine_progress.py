@@ -24,8 +24,13 @@ _COLOURS = {
 
 @dataclass
 class EngineProgress:
-    """A `Progress` of the engines' lifecycle; use it as a context, so that the terminal is left in order."""
+    """A `Progress` of the engines' lifecycle; use it as a context, so that the terminal is left in order.
 
+    Attributes:
+        untold: states not worth a line.
+    """
+
+    untold: frozenset[EngineState] = frozenset()
     _live: Live | None = None
     _began: float = field(default_factory=time.monotonic)
     _states: dict[str, tuple[EngineState, str | None]] = field(
@@ -64,6 +69,8 @@ class EngineProgress:
             if self._states.get(record.name) == told:
                 continue
             self._states[record.name] = told
+            if record.state in self.untold:
+                continue
             seconds = time.monotonic() - self._began
             output.note(f"[{seconds:5.1f} s] {record.name}: {_text(record)}")
 

@@ -59,7 +59,8 @@ def render(seen: ProjectStatus) -> str:
     lines = [output.table(_HEADERS, [_row(engine) for engine in seen.engines])]
     lines += [f"{engine.name}: {engine.reason}" for engine in seen.engines if engine.reason]
     memory = _size(seen.memory_bytes) if seen.memory_bytes else "-"
-    lines.append(f"heaps {seen.heap_mb} MB, memory {memory} in all")
+    supervisor = f"supervisor pid {seen.supervisor_pid}; " if seen.supervisor_pid else ""
+    lines.append(f"{supervisor}heaps {seen.heap_mb} MB, memory {memory} in all")
     if seen.unsupervised:
         lines.append("! no supervisor: engines run, but nobody starts them again; `headrace up` does")
     for standing in seen.alerts:

@@ -65,6 +65,8 @@ class Supervisor:
             self._keepers.append((keeper, thread))
             thread.start()
         watch = WatchLoop(self.folder, self.stopping)
+        # What an earlier supervisor had to say is of the past.
+        watch.clear()
         watching = False
         ticks = 0
         while not self.stopping.wait(_TICK_S):

@@ -31,6 +31,19 @@ THREE = {
 }
 
 
+def _up_in_its_own_process(project: SmallProject) -> subprocess.Popen[bytes]:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from small_project import SmallProject; from pathlib import Path\n"
+        "p = Path(sys.argv[1]); SmallProject(p, p.parent / 'home').up()"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(project.directory), str(Path(__file__).parent)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
 def test_starts_in_order_of_dependency_and_stops_in_reverse(project: SmallProject) -> None:
     project.describe(**THREE)
     project.up()
@@ -198,17 +211,8 @@ def test_two_projects_side_by_side(make_project: Callable[[str], SmallProject]) 
 
 def test_ctrl_c_during_up_leaves_nothing(project: SmallProject) -> None:
     project.describe(store={}, log={"depends_on": ["store"], "arguments": ["--delay-s", "30"]})
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from small_project import SmallProject; from pathlib import Path\n"
-        "p = Path(sys.argv[1]); SmallProject(p, p.parent / 'home').up()"
-    )
     for moment_s in (0.0, 0.25, 0.5, 1.0, 2.5):
-        caller = subprocess.Popen(
-            [sys.executable, "-c", program, str(project.directory), str(Path(__file__).parent)],
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        caller = _up_in_its_own_process(project)
         eventually(lambda: project.folder.request_file.exists())
         time.sleep(moment_s)
         # To the whole foreground group, as a terminal does it.
@@ -236,13 +240,10 @@ def test_ctrl_c_of_an_up_that_only_attached_leaves_the_engines(project: SmallPro
 
 def test_up_killed_halfway_is_taken_up_by_the_next_up_or_down(project: SmallProject) -> None:
     project.describe(store={}, log={"depends_on": ["store"], "arguments": ["--delay-s", "1"]})
-    child = os.fork()
-    if child == 0:
-        project.up()
-        os._exit(0)
+    caller = _up_in_its_own_process(project)
     eventually(lambda: project.folder.engines_file.exists() and project.record("store").runs())
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    caller.kill()
+    caller.communicate(timeout=30)
     store = project.process("store")
     project.up()
     assert project.process("store") == store
