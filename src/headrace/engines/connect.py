@@ -27,6 +27,7 @@ def connect(
         folder=folder,
         java=installation.java,
         classpath=installation.connect_classpath,
+        class_archive=installation.class_archives / "connect.jsa",
         main="org.apache.kafka.connect.cli.ConnectDistributed",
         heap_mb=heap_mb,
         initial_heap_mb=128,
@@ -55,6 +56,7 @@ def connect(
         ports={"connect": port},
         depends_on=("kafka",),
         heap_mb=heap_mb,
+        start_timeout_s=120.0,
     )
 
 

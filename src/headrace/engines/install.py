@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from headrace.engines import java_sources, jdk, lock, maven
+from headrace.engines import class_archives, java_sources, jdk, lock, maven
 from headrace.engines.installation import (
     FINISHED,
     Installation,
@@ -58,7 +58,10 @@ def install(home: Path, progress: Progress) -> Installation:
             else:
                 _install_engine(engine, home, progress)
         _install_java(home, compiler, progress)
-    return Installation.load(home)
+        installation = Installation.load(home)
+        if not installation.class_archives.exists():
+            class_archives.make(installation, progress)
+    return installation
 
 
 def _install_engine(engine: EngineVersion, home: Path, progress: Progress) -> None:

@@ -35,10 +35,11 @@ class Installation:
         home: HEADRACE_HOME.
         postgres_bin: the folder with `postgres` and `initdb`.
         kafka_classpath: for the broker.
-        connect_classpath: the broker's, and our own classes for Connect.
+        connect_classpath: the broker's, then our own classes for Connect.
         connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's.
-        pinot_classpath: Pinot's and ZooKeeper's, our own classes first.
+        pinot_classpath: Pinot's and ZooKeeper's, then our own classes.
         headrace_java: the folder with our own jars, `pinot.jar` and `connect.jar`.
+        class_archives: the folder with what class_archives.py made; none of it need be there.
         java: the `java` that runs them all.
         jdk_major: its version.
         versions: what is installed.
@@ -51,6 +52,7 @@ class Installation:
     connect_plugin_path: Path
     pinot_classpath: str
     headrace_java: Path
+    class_archives: Path
     java: Path
     jdk_major: int
     versions: tuple[EngineVersion, ...] = ALL
@@ -75,10 +77,11 @@ class Installation:
             home=home,
             postgres_bin=find_postgres_bin(),
             kafka_classpath=kafka,
-            connect_classpath=f"{ours / 'connect.jar'}:{kafka}",
+            connect_classpath=f"{kafka}:{ours / 'connect.jar'}",
             connect_plugin_path=library(DEBEZIUM, home).parent,
-            pinot_classpath=f"{ours / 'pinot.jar'}:{_classpath(library(PINOT, home))}",
+            pinot_classpath=f"{_classpath(library(PINOT, home))}:{ours / 'pinot.jar'}",
             headrace_java=ours,
+            class_archives=class_archives_folder(found, home),
             java=found.java,
             jdk_major=found.major,
         )
@@ -160,6 +163,13 @@ def java_folder(home: Path) -> Path:
     """Where the present sources, compiled against the present engines, belong."""
     against = " ".join(f"{engine.folder}:{lock_digest(engine)}" for engine in FROM_MAVEN)
     return engines_folder(home) / f"headrace-java-{java_sources.digest(against)}"
+
+
+def class_archives_folder(found: jdk.Jdk, home: Path) -> Path:
+    """Where the class archives for these engines on this very JDK belong."""
+    parts = [found.fingerprint, *(lock_digest(engine) for engine in FROM_MAVEN)]
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    return engines_folder(home) / f"class-archives-{digest[:16]}"
 
 
 def not_installed(cause: str) -> HeadraceError:

@@ -78,7 +78,9 @@ def compile_part(part: str, jdk: Jdk, classpath: Sequence[Path], jar: Path) -> N
 
 
 def has_class(jar: Path, name: str) -> bool:
-    """Whether a jar holds a class, by its full name."""
+    """Whether a jar is there and holds a class, by its full name."""
+    if not jar.exists():
+        return False
     with zipfile.ZipFile(jar) as archive:
         return name.replace(".", "/") + ".class" in archive.namelist()
 

@@ -28,6 +28,12 @@ class Jdk:
     major: int
 
     @property
+    def fingerprint(self) -> str:
+        """Differs between any two builds of Java."""
+        release = self.home / "release"
+        return f"{self.home} {release.read_text(errors='replace') if release.exists() else self.major}"
+
+    @property
     def java(self) -> Path:
         return self.home / "bin" / "java"
 

@@ -30,6 +30,7 @@ class JavaProgram:
         options: further options of the JVM, garbage collector and system properties.
         levels: log level by logger, besides the root's WARN.
         hidden: regular expressions for messages that must not be logged.
+        class_archive: loaded at the start where it exists.
     """
 
     engine: str
@@ -42,6 +43,7 @@ class JavaProgram:
     options: Sequence[str] = ()
     levels: Sequence[tuple[str, str]] = ()
     hidden: Sequence[str] = ()
+    class_archive: Path | None = None
 
     @property
     def configuration(self) -> Path:
@@ -81,12 +83,19 @@ class JavaProgram:
             f"-Djava.io.tmpdir={temporary}",
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             *self.options,
+            *self._archive_options(),
             *("-cp", self.classpath),
         ]
         write_atomically(logging, render_log4j(self.log, self.levels, self.hidden))
         write_atomically(self._argument_file, "".join(f"{_quoted(line)}\n" for line in lines))
         for name, content in files.items():
             write_atomically(self.configuration / name, content)
+
+    def _archive_options(self) -> tuple[str, ...]:
+        if self.class_archive is None or not self.class_archive.exists():
+            return ()
+        # An archive that does not fit is not used; that is no reason to say something in every log.
+        return (f"-XX:SharedArchiveFile={self.class_archive}", "-Xshare:auto", "-Xlog:disable")
 
     @property
     def _argument_file(self) -> Path:

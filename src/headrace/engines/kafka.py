@@ -37,6 +37,7 @@ def kafka(
         folder=folder,
         java=installation.java,
         classpath=installation.kafka_classpath,
+        class_archive=installation.class_archives / "kafka.jsa",
         main="kafka.Kafka",
         heap_mb=heap_mb,
         initial_heap_mb=128,
@@ -53,6 +54,7 @@ def kafka(
         ports={name: ports[name] for name in ("kafka", "kafka_controller")},
         heap_mb=heap_mb,
         stop_timeout_s=20.0,
+        start_timeout_s=120.0,
     )
 
 

@@ -48,6 +48,7 @@ def pinot(
         folder=folder,
         java=installation.java,
         classpath=installation.pinot_classpath,
+        class_archive=installation.class_archives / "pinot.jsa",
         main="org.apache.pinot.tools.admin.PinotAdministrator",
         heap_mb=heap_mb,
         initial_heap_mb=256,
@@ -93,7 +94,7 @@ def pinot(
         depends_on=("zookeeper",),
         heap_mb=heap_mb,
         stop_timeout_s=30.0,
-        start_timeout_s=120.0,
+        start_timeout_s=180.0,
     )
 
 

@@ -27,6 +27,7 @@ def zookeeper(
         folder=folder,
         java=installation.java,
         classpath=installation.pinot_classpath,
+        class_archive=installation.class_archives / "zookeeper.jsa",
         # Unlike ZooKeeperServerMain this one also removes old snapshots and logs.
         main="org.apache.zookeeper.server.quorum.QuorumPeerMain",
         heap_mb=heap_mb,
