@@ -6,7 +6,6 @@ and no error holds the URL or the password.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def source_address(
     Args:
         declaration: one with a `source`; the embedded PostgreSQL's address comes from the engines.
         directory: the folder of headrace.yaml, which relative paths start from.
-        password_file: passed on; `write_password_file` fills it.
+        password_file: passed on; the engines fill it.
         environment: the process's own when absent.
 
     Raises:
@@ -89,19 +88,6 @@ def source_address(
         sslmode=settings.get("sslmode") or DEFAULT_SSLMODE,
         sslrootcert=rootcert,
     )
-
-
-def write_password_file(address: SourceAddress) -> None:
-    """Put the password where Kafka Connect's FileConfigProvider reads it: a file of mode 600, replaced."""
-    path = address.password_file
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(path.name + ".new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-    ) as file:
-        file.write(f"password={_property(address.password)}\n")
-    aside.replace(path)
 
 
 def _settings(
@@ -168,10 +154,3 @@ def _url_error(code: str, summary: str, where: Where) -> HeadraceError:
         "special characters of the password are percent-encoded",
         where=where,
     )
-
-
-def _property(value: str) -> str:
-    """A value of a Java properties file: everything but plain ASCII letters and digits escaped."""
-    units = value.encode("utf-16-be")
-    characters = [int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2)]
-    return "".join(chr(c) if c < 128 and chr(c).isalnum() else f"\\u{c:04x}" for c in characters)

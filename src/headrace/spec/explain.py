@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, Where
 from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions
 from headrace.spec.places import Places
 from headrace.spec.secret import redact
@@ -60,34 +60,39 @@ def _explain(
 ) -> HeadraceError:
     name = redact(".".join(path[2:] if path[0] == "tables" and len(path) > 2 else path))
     where = places.where(redact(".".join(path)))
-    code, summary, hint = (
-        "declaration-out-of-range",
-        f"`{name}` is out of range",
-        _bounds(kind, context),
-    )
     if kind == "extra_forbidden":
-        code = "declaration-unknown-key"
-        summary = f"unknown key `{redact(path[-1])}`" + (f" in {_part(path)}" if len(path) > 1 else "")
-        hint = _unknown_key_hint(path)
-    elif kind == "missing":
-        code, summary = "declaration-missing-key", f"`{name}` is missing"
-        hint = "add it, for instance `project: shop`"
-    elif kind.startswith("declaration-"):
-        code, hint = kind, str(context["hint"])
-        summary = str(context["message"])
-        summary = summary if len(path) == 1 else f"`{name}`: {summary}"
-    elif kind == "literal_error":
+        part = f" in {_part(path)}" if len(path) > 1 else ""
+        return _error(
+            "declaration-unknown-key",
+            f"unknown key `{redact(path[-1])}`{part}",
+            _unknown_key_hint(path),
+            where,
+        )
+    if kind == "missing":
+        return _error("declaration-missing-key", f"`{name}` is missing", "add it: `project: shop`", where)
+    if kind.startswith("declaration-"):
+        message = str(context["message"])
+        return _error(
+            kind, message if len(path) == 1 else f"`{name}`: {message}", str(context["hint"]), where
+        )
+    if kind == "literal_error":
         words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
         given = path[-1] if location[-1] == "[key]" else _given(data, location)
-        code, summary = "declaration-unknown-word", f"`{name}`: {_quoted(given)} is not known here"
         hint = _did_you_mean(str(given), words) or f"use one of {', '.join(words)}"
-    elif kind in _SHAPES:
-        code, summary = "declaration-wrong-type", f"`{name}` has the wrong type"
+        return _error(
+            "declaration-unknown-word", f"`{name}`: {_quoted(given)} is not known here", hint, where
+        )
+    if kind in _SHAPES:
         hint = f"it is {_SHAPES[kind]}"
         if path == ["source"]:
             hint = (
                 "write `url: env:NAME` below it, or leave source out: headrace then runs a PostgreSQL itself"
             )
+        return _error("declaration-wrong-type", f"`{name}` has the wrong type", hint, where)
+    return _error("declaration-out-of-range", f"`{name}` is out of range", _bounds(kind, context), where)
+
+
+def _error(code: str, summary: str, hint: str, where: Where) -> HeadraceError:
     return HeadraceError(code, summary, hint=hint, where=where)
 
 

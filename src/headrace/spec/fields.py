@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -14,6 +15,19 @@ from headrace.spec.secret import SecretReference
 
 IDENTIFIER_BYTES = 63
 """PostgreSQL cuts longer names (NAMEDATALEN - 1)."""
+
+PORT_NAMES = (
+    "postgres",
+    "kafka",
+    "kafka_controller",
+    "connect",
+    "zookeeper",
+    "pinot_controller",
+    "pinot_broker",
+    "pinot_server",
+    "pinot_server_admin",
+)
+"""The ports a declaration can fix; the engines' own list is held to it by a test."""
 
 _SERVED_NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
 _DURATION = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?(ms|s|m|h|d|w)$"
@@ -126,6 +140,17 @@ def _heap_mb(value: object) -> int:
     return size_mb
 
 
+def _port_name(value: object) -> str:
+    if isinstance(value, str) and value in PORT_NAMES:
+        return value
+    close = get_close_matches(str(value), PORT_NAMES, n=1)
+    raise problem(
+        "declaration-unknown-word",
+        "no engine has a port of that name",
+        f"did you mean `{close[0]}`?" if close else f"use one of {', '.join(PORT_NAMES)}",
+    )
+
+
 def _secret(value: object) -> SecretReference:
     if isinstance(value, SecretReference):
         return value
@@ -185,4 +210,5 @@ Secret = Annotated[
         "A reference to a secret, `env:NAME` or `file:PATH`; never the value.",
     ),
 ]
+PortName = Annotated[str, BeforeValidator(_port_name), WithJsonSchema({"enum": list(PORT_NAMES)})]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]

@@ -22,6 +22,7 @@ from headrace.spec.fields import (
     ColumnName,
     HeapMb,
     Port,
+    PortName,
     ProjectName,
     RetentionBytes,
     RetentionMs,
@@ -107,7 +108,7 @@ class Engines(_Part):
     """The engines `headrace up` runs on this machine."""
 
     heap_mb: dict[JvmEngine, HeapMb] = Field({}, alias="heap", description="JVM heap of an engine.")
-    ports: dict[str, Port] = Field(
+    ports: dict[PortName, Port] = Field(
         {}, description="Fixed ports by name; free ones are chosen and recorded when absent."
     )
 

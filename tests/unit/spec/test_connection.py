@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
-from headrace.spec.connection import source_address, write_password_file
+from headrace.spec.connection import source_address
 from headrace.spec.load import load_text
 
 SECRET = "hunter2"
@@ -81,12 +80,3 @@ def test_an_unusable_url_is_refused_and_never_shown(url: str, code: str, tmp_pat
     assert error.where.line == 3
     assert error.__suppress_context__ or error.__context__ is None
     assert SECRET not in f"{error.summary} {error.cause} {error.hint}"
-
-
-def test_password_file(tmp_path: Path) -> None:
-    address = _address("{host: h, database: d, user: u, password: env:PW}", tmp_path, PW="p=w:#!\\ é😀 x")
-    write_password_file(address)
-    write_password_file(address)
-    assert stat.S_IMODE(address.password_file.stat().st_mode) == 0o600
-    text = address.password_file.read_text(encoding="ascii")
-    assert text == "password=p\\u003dw\\u003a\\u0023\\u0021\\u005c\\u0020\\u00e9\\ud83d\\ude00\\u0020x\n"

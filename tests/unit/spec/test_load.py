@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from headrace.contract import Mask
 from headrace.errors import HeadraceError, HeadraceErrors, Where
 from headrace.names import TableName
+from headrace.spec import fields
 from headrace.spec.load import FILE_NAME, find, load, load_text
 from headrace.spec.model import Declaration
 from headrace.spec.quantity import (
@@ -147,3 +149,11 @@ def test_durations(text: str, duration_ms: int) -> None:
 def test_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration_ms(text)
+
+
+def test_the_declaration_and_the_engines_agree_on_names() -> None:
+    from headrace.engines.stack import DEFAULT_HEAPS_MB, PORT_NAMES
+    from headrace.spec.model import JvmEngine
+
+    assert set(fields.PORT_NAMES) == set(PORT_NAMES)
+    assert set(get_args(JvmEngine)) == set(DEFAULT_HEAPS_MB)
