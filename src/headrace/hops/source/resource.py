@@ -53,10 +53,12 @@ SELECT to_jsonb(p) AS publication,
        EXISTS (SELECT FROM pg_publication_rel r
                 WHERE r.prpubid = p.oid
                   AND (to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL)
-              ) AS narrowed
+              ) AS narrowed, {schemas} AS widened
   FROM pg_publication p WHERE starts_with(p.pubname, %s)
  ORDER BY p.pubname
 """
+
+_WHOLE_SCHEMAS = "EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)"
 
 
 class ReplicaIdentity:
@@ -140,8 +142,9 @@ class PublicationState:
 
     Attributes:
         tables: the tables it names, sorted.
-        publishes_all: it lets inserts, updates, deletes and truncates pass, unfiltered, through the root of
-            partitioned tables, with stored generated columns where the server can (18 and newer).
+        publishes_all: it lets inserts, updates, deletes and truncates of these tables and no others pass,
+            unfiltered, through the root of partitioned tables, with stored generated columns where the server
+            can (18 and newer).
         all_tables: it publishes every table of the database, so it is not one of ours.
     """
 
@@ -153,14 +156,16 @@ class PublicationState:
 
 def read_publications(client: SourceClient, prefix: str) -> list[PublicationState]:
     """The publications whose names begin so, by name."""
+    schemas = _WHOLE_SCHEMAS if client.connection.info.server_version >= 150000 else "false"
+    query = sql.SQL(_PUBLICATION).format(schemas=sql.SQL(schemas))
     return [
         PublicationState(
             name=row["publication"]["pubname"],
             tables=tuple(sorted(TableName.parse(name) for name in row["tables"])),
-            publishes_all=not row["narrowed"] and _passes_all(row["publication"]),
+            publishes_all=not row["narrowed"] and not row["widened"] and _passes_all(row["publication"]),
             all_tables=row["publication"]["puballtables"],
         )
-        for row in client.rows(_PUBLICATION, (prefix,))
+        for row in client.rows(query, (prefix,))
     ]
 
 
