@@ -30,11 +30,16 @@ __all__ = [
     "down",
     "endpoints",
     "services",
+    "source_address",
     "status",
     "up",
 ]
 
-WATCHERS: tuple[str, ...] = ()
+WATCHERS: tuple[str, ...] = (
+    "headrace.observe.watchers:connectors",
+    "headrace.observe.watchers:wal",
+    "headrace.observe.watchers:catalogue",
+)
 """`module:function` of everything the supervisor looks at besides itself: each function takes the project
 directory and returns watchers (`headrace.observe.watch.Watcher`)."""
 
@@ -58,7 +63,7 @@ def up(declaration: Declaration, directory: Path, progress: Progress = silent) -
     folder = ProjectFolder.of(directory)
     if not declaration.embedded_source:
         # Before anything is started: a missing password is easier to mend now.
-        _own_source(declaration, folder)
+        source_address(declaration, folder)
     request = EngineRequest(
         project=declaration.project,
         directory=folder.directory,
@@ -130,17 +135,22 @@ def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str,
 
     if declaration.embedded_source:
         return stack.endpoints(declaration.project, folder.directory, ports)
-    source = _own_source(declaration, folder)
+    source = source_address(declaration, folder)
     password_file = stack.source_password_file(folder.directory, source.password)
     return stack.endpoints(
         declaration.project, folder.directory, ports, dataclasses.replace(source, password_file=password_file)
     )
 
 
-def _own_source(declaration: Declaration, folder: ProjectFolder) -> SourceAddress:
-    from headrace.spec.connection import source_address
+def source_address(declaration: Declaration, folder: ProjectFolder) -> SourceAddress:
+    """The address of somebody's own PostgreSQL; needs no engine.
 
-    return source_address(
+    Raises:
+        HeadraceError: a reference that does not resolve.
+    """
+    from headrace.spec import connection
+
+    return connection.source_address(
         declaration,
         directory=folder.directory,
         password_file=folder.root / "secrets" / secret_files.PROPERTIES,

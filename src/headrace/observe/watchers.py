@@ -1,0 +1,164 @@
+"""What the supervisor looks at on behalf of the hops: failed connectors, the slots' WAL, the catalogue.
+
+Each function takes the project directory and returns watchers; the supervisor knows them by name only
+(`headrace.engines.runtime.WATCHERS`). They raise while engines are not reachable, which is told as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from headrace.contract import TableContract
+from headrace.endpoints import Endpoints
+from headrace.engines import runtime
+from headrace.engines.folder import ProjectFolder, write_atomically
+from headrace.hops.capture.client import ConnectClient
+from headrace.hops.capture.watch import ConnectWatcher, Report
+from headrace.hops.serve import directory as serve_directory
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.source.client import SourceClient
+from headrace.hops.source.probe import WalGuard
+from headrace.hops.source.watch import CatalogueWatch, Finding, TableLook
+from headrace.names import TableName
+from headrace.observe.watch import Alert, Severity, Watcher
+from headrace.spec import load
+from headrace.spec.model import Declaration
+
+CONNECT_TIMEOUT_S = 20.0
+
+
+def connectors(directory: Path) -> list[Watcher]:
+    """Restarts failed connectors."""
+    declaration, endpoints = _open(directory)
+    client = ConnectClient(endpoints.connect_url, timeout_s=CONNECT_TIMEOUT_S)
+    return [ConnectorRestart(ConnectWatcher(client, declaration.project))]
+
+
+def wal(directory: Path) -> list[Watcher]:
+    """Tells when a slot keeps too much WAL or loses it."""
+    declaration, endpoints = _open(directory)
+    return [WalGuard(endpoints.source, declaration.project)]
+
+
+def catalogue(directory: Path) -> list[Watcher]:
+    """Tells when the source's tables are not any more what the served ones were built from."""
+    declaration, endpoints = _open(directory)
+    pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
+    remembered = ProjectFolder.of(directory).root / "catalogue.json"
+    return [CatalogueChange(endpoints, pinot, declaration.project, remembered)]
+
+
+def _open(directory: Path) -> tuple[Declaration, Endpoints]:
+    declaration = load.load(load.in_directory(directory))
+    return declaration, runtime.endpoints(declaration, directory)
+
+
+class ConnectorRestart:
+    """The watcher over connectors: restarts what has failed, and says so as long as it has."""
+
+    name = "connectors"
+    interval_s = 1.0
+
+    def __init__(self, connectors: ConnectWatcher) -> None:
+        self._connectors = connectors
+
+    def check(self) -> list[Alert]:
+        return [_failed(report) for report in self._connectors.look()]
+
+
+def _failed(report: Report) -> Alert:
+    failure = report.failure
+    return Alert(
+        failure.code,
+        f"{report.connector}: {failure.summary} ({failure.cause})",
+        Severity.WARNING if failure.restart and report.attempts <= 3 else Severity.CRITICAL,
+        failure.hint,
+        f"connector:{report.connector}",
+    )
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """A table as it was when all was well, for the capture that carries it."""
+
+    table: TableName
+    publication: str
+    look: TableLook | None
+
+
+_FILE = TypeAdapter(list[_Remembered])
+
+
+class CatalogueChange:
+    """The watcher over the source's catalogue.
+
+    Promise: a change of a served table is told within two intervals, also one made while nothing ran: what
+    the tables looked like is kept in a file. It is told until the table is built anew.
+    """
+
+    name = "catalogue"
+    interval_s = 2.0
+
+    def __init__(self, endpoints: Endpoints, pinot: PinotClient, project: str, remembered: Path) -> None:
+        self._endpoints = endpoints
+        self._pinot = pinot
+        self._project = project
+        self._path = remembered
+        self._remembered = _read(remembered)
+        self._source: SourceClient | None = None
+
+    def check(self) -> list[Alert]:
+        contracts = self._contracts()
+        carried = {contract.table: name for name, group in contracts.items() for contract in group}
+        baseline = {
+            one.table: one.look for one in self._remembered if carried.get(one.table) == one.publication
+        }
+        watch = CatalogueWatch(contracts, baseline)
+        findings = self._findings(watch)
+        now = [
+            _Remembered(table, carried[table], look)
+            for table, look in sorted(watch.baseline.items())
+            if table in carried
+        ]
+        if now != self._remembered:
+            write_atomically(self._path, _FILE.dump_json(now).decode(), mode=0o600)
+            self._remembered = now
+        return [_changed(finding) for finding in findings]
+
+    def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
+        grouped: dict[str, list[TableContract]] = {}
+        for generation in serve_directory.look(self._pinot, self._project).live().values():
+            grouped.setdefault(generation.names.publication, []).append(generation.contract)
+        return grouped
+
+    def _findings(self, watch: CatalogueWatch) -> list[Finding]:
+        try:
+            if self._source is None:
+                self._source = SourceClient.connect(self._endpoints.source)
+            return watch.findings(self._source)
+        except Exception:
+            if self._source is not None:
+                self._source.close()
+            self._source = None
+            raise
+
+
+def _read(path: Path) -> list[_Remembered]:
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return []
+
+
+def _changed(finding: Finding) -> Alert:
+    return Alert(
+        f"source-{finding.change}",
+        f"{finding.table} is not exact any more: {finding.change} ({finding.detail})",
+        Severity.CRITICAL,
+        f"`headrace plan` shows what to do; `headrace resync {finding.table}` builds it anew",
+        f"table:{finding.table}",
+    )
