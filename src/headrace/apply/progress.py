@@ -38,6 +38,8 @@ class PlanChanged:
     reason: str
 
 
+MAX_PAUSE_S = 1.0
+
 Event = StageBegun | ActionDone | Waiting | PlanChanged
 Progress = Callable[[Event], None]
 
@@ -52,7 +54,7 @@ def wait_until(
     progress: Progress,
     *,
     timeout_s: float,
-    pause_s: float = 0.1,
+    pause_s: float = 0.05,
     report_every_s: float = 1.0,
 ) -> None:
     """Ask again and again until nothing is missing.
@@ -61,6 +63,7 @@ def wait_until(
         done: None when the wait is over, else what is still missing, for people.
         what: what all this is for.
         timeout_s: without any change of what is missing; progress starts it afresh.
+        pause_s: between two questions at first; long waits ask less often.
 
     Raises:
         HeadraceError: `wait-timeout` with what was missing last.
@@ -82,4 +85,4 @@ def wait_until(
         if now - reported >= report_every_s and now - begun >= report_every_s:
             reported = now
             progress(Waiting(f"{what}: {missing}", now - begun))
-        time.sleep(pause_s)
+        time.sleep(min(MAX_PAUSE_S, pause_s + (now - begun) / 50))

@@ -13,7 +13,6 @@ from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.probe import status
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
-from headrace.hops.serve.query import AFTER_OPTION
 from headrace.hops.serve.render import Config
 from headrace.hops.serve.resource import custom_configs
 from headrace.hops.source.fence import emit
@@ -77,12 +76,14 @@ class RealFlow:
         return fence_offsets(self._kafka, topics)
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
+        from headrace.hops.serve.query import AFTER_OPTION  # brings a whole SQL parser with it
+
         after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
         sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
         try:
             checked_rows(self._pinot.query(sql, {AFTER_OPTION: after}, timeout_s=ASK_TIMEOUT_S))
         except HeadraceError as error:
-            return f"{error.summary} ({error.cause})" if error.cause else error.summary
+            return error.summary
         return None
 
     def set_status(self, served: ServedState, status: Status) -> None:
