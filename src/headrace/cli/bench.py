@@ -1,0 +1,389 @@
+"""`headrace bench`: freshness and throughput, measured on engines of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from psycopg import sql
+
+from headrace.cli import output
+from headrace.cli.options import Json
+
+if TYPE_CHECKING:
+    from headrace.apply.project import Project
+    from headrace.hops.serve.client import PinotClient
+    from headrace.verify import freshness
+    from headrace.verify.bench_tables import Connection
+    from headrace.verify.bulk import Arrival
+    from headrace.verify.freshness import Distribution, Measurement
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Runs = Annotated[int, typer.Option("--runs", min=1, help="Repeat it so often; the medians are shown.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option("--keep", metavar="DIR", help="Use this folder and leave the engines running in it."),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A small one, to see that it works.")]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure freshness and throughput on engines started for it, removed afterwards.
+
+    Nothing of your own project is touched. The numbers are of this machine as it is now: see the load shown.
+    """
+
+
+@app.command("freshness")
+def freshness_command(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Rows to commit.")] = 500,
+    longest_gap: Annotated[float, typer.Option(min=0.01, help="Seconds; gaps begin at 0.2.")] = 10.0,
+    stock: Annotated[
+        bool, typer.Option("--stock", help="The same path at stock settings beside it.")
+    ] = False,
+    quick: Quick = False,
+    runs: Runs = 1,
+    keep: Keep = None,
+    json: Json = False,
+) -> None:
+    """Commit single rows at random moments; time from each commit to the first query that sees it.
+
+    \b
+    Example:
+      headrace bench freshness --quick --stock
+    """
+    from headrace.verify.bench_tables import READINGS, commit_reading
+    from headrace.verify.freshness import measure
+    from headrace.verify.stock_path import stock_path
+
+    count, longest_gap = (min(count, 60), min(longest_gap, 1.0)) if quick else (count, longest_gap)
+    with _engines(keep) as project, project.connections() as connections, contextlib.ExitStack() as stack:
+        session = stack.enter_context(_session(project))
+        paths = [_path(project, connections.pinot, READINGS)]
+        if stock:
+            paths.append(stack.enter_context(stock_path(connections, READINGS)))
+        found: list[Measurement] = []
+        first = _next_id(session, READINGS)
+        with output.progress("freshness") as line:
+            for number in range(runs):
+                found.append(
+                    measure(
+                        lambda row: commit_reading(session, row),
+                        paths,
+                        column="id",
+                        first=first + number * count,
+                        count=count,
+                        gap_s=(0.2, max(0.2, longest_gap)),
+                        seed=number + 1,
+                        progress=lambda done, all_rows, _: line.step(f"{done} of {all_rows} rows"),
+                    )
+                )
+            line.finish(f"{runs * count} rows")
+    _answer_freshness(found, longest_gap)
+
+
+@app.command("sustained")
+def sustained_command(
+    rate: Annotated[
+        float, typer.Option("--rate", min=20, help="Changes a second, half of them updates.")
+    ] = 2000.0,
+    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=1)] = 600.0,
+    quick: Quick = False,
+    runs: Runs = 1,
+    keep: Keep = None,
+    json: Json = False,
+) -> None:
+    """Hold a load for minutes, through segment commits; freshness of every transaction, the longest gap.
+
+    \b
+    Example:
+      headrace bench sustained --for 60
+    """
+    from headrace.verify.bench_tables import READINGS
+    from headrace.verify.freshness import Distribution
+    from headrace.verify.sustained import sustain
+
+    seconds = min(seconds, 20.0) if quick else seconds
+    results: list[dict[str, object]] = []
+    every: list[float] = []
+    with _engines(keep) as project, project.connections() as connections, _session(project) as session:
+        path = _path(project, connections.pinot, READINGS)
+        with output.progress("sustained") as line:
+            for _ in range(runs):
+                session.execute("UPDATE readings SET seq = 0 WHERE seq <> 0")
+                time.sleep(2)  # the reset is part of no measurement
+                result = sustain(
+                    session,
+                    path,
+                    changes_per_s=rate,
+                    duration_s=seconds,
+                    first_id=_next_id(session, READINGS),
+                    progress=lambda elapsed_s, seen: line.step(
+                        f"{len(seen):,} transactions", elapsed_s, seconds
+                    ),
+                )
+                every += result.times_ms
+                results.append(
+                    {
+                        **Distribution.of(result.times_ms).as_dict(),
+                        "changes": result.changes,
+                        "changes_per_s": round(result.changes_per_s),
+                        "segment_commits": result.segment_commits,
+                        "queries": result.queries,
+                        "writer_late_ms": round(result.late_ms, 1),
+                    }
+                )
+            line.finish(f"{rate:,.0f} changes/s")
+    _answer_sustained(rate, seconds, results, every)
+
+
+@app.command("bulk")
+def bulk_command(
+    rows: Annotated[
+        int, typer.Option("--rows", min=1000, help="Of eight columns, in one statement.")
+    ] = 500_000,
+    quick: Quick = False,
+    runs: Runs = 1,
+    keep: Keep = None,
+    json: Json = False,
+) -> None:
+    """Commit many rows at once, by statement and from CSV; how fast they arrive, and how stale others get.
+
+    \b
+    Example:
+      headrace bench bulk --rows 100000
+    """
+    from headrace.verify.bulk import connector_alone, whole_path
+
+    rows = min(rows, 50_000) if quick else rows
+    results: list[dict[str, object]] = []
+    with contextlib.ExitStack() as stack:
+        project = stack.enter_context(_engines(keep))
+        connections = stack.enter_context(project.connections())
+        session, other = stack.enter_context(_session(project)), stack.enter_context(_session(project))
+        bulk = _path(project, connections.pinot, "bulk")
+        pulse = _path(project, connections.pinot, "pulse")
+        line = stack.enter_context(output.progress("bulk"))
+        for number in range(runs):
+            line.step(f"{rows:,} rows, the connector alone")
+            session.execute("TRUNCATE bulk_unserved")
+            alone = connector_alone(connections, session, rows=rows)
+            line.step(f"{rows:,} rows, the whole path")
+            first = _next_id(session, "bulk")
+            whole, others = whole_path(session, other, bulk, pulse, first=first, rows=rows)
+            line.step(f"{rows:,} rows, from CSV")
+            csv = _from_csv(session, other, bulk, pulse, rows)
+            results.append(_bulk_dict(alone, whole, csv, others))
+            line.step(f"run {number + 1} of {runs} is done")
+        line.finish(f"{rows:,} rows")
+    _answer_bulk(rows, results)
+
+
+def _from_csv(
+    session: Connection, other: Connection, bulk: freshness.Path, pulse: freshness.Path, rows: int
+) -> Arrival:
+    """The same rows by `load csv`, into the same table."""
+    from headrace.feed.load import LoadOptions, load_csv
+    from headrace.names import TableName
+    from headrace.verify.bulk import whole_path
+
+    first = _next_id(session, "bulk")
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
+        file = Path(folder) / "bulk.csv"
+        with file.open("w", encoding="utf-8") as out:
+            out.write("id,seq,device,status,value,note,flag,at\n")
+            out.writelines(
+                f"{n},0,{n % 5000},ok,{n % 1000}.125,reading {n},t,2026-01-01T00:00:00Z\n"
+                for n in range(first, first + rows)
+            )
+        arrival, _ = whole_path(
+            session,
+            other,
+            bulk,
+            pulse,
+            first=first,
+            rows=rows,
+            write=lambda: load_csv(session, file, TableName("public", "bulk"), LoadOptions(key=("id",))),
+        )
+        return arrival
+
+
+@contextlib.contextmanager
+def _engines(keep: Path | None) -> Generator[Project]:
+    from headrace.cli.scratch_project import scratch_project
+    from headrace.verify.bench_tables import DECLARED, create_tables
+
+    with scratch_project("bench", DECLARED, create_tables, output.note, keep=keep) as project:
+        time.sleep(3)  # the JVMs have just started; the first queries warm them up
+        yield project
+
+
+@contextlib.contextmanager
+def _session(project: Project) -> Generator[Connection]:
+    from headrace.feed.connect import connect
+
+    with connect(project.endpoints.source) as session:
+        yield session
+
+
+def _path(project: Project, pinot: PinotClient, table: str) -> freshness.Path:
+    from headrace.hops.serve import directory
+    from headrace.verify.freshness import Path as RowPath
+
+    return RowPath("headrace", pinot, directory.resolve(pinot, project.name, table).physical)
+
+
+def _next_id(session: Connection, table: str) -> int:
+    query = sql.SQL("SELECT coalesce(max(id), 0) + 1 FROM {}").format(sql.Identifier(table))
+    found = session.execute(query).fetchone()
+    return int(found[0]) if found else 1
+
+
+def _surroundings() -> dict[str, object]:
+    load = os.getloadavg()[0]
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processors": os.cpu_count(),
+        "machine": platform.machine(),
+        "load_1min": round(load, 2),
+    }
+
+
+def _medians(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The median of every number over the runs."""
+    medians: dict[str, object] = {}
+    for name, value in runs[0].items():
+        numbers = [run[name] for run in runs]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            medians[name] = statistics.median([float(str(number)) for number in numbers])
+    return medians
+
+
+def _answer_freshness(found: Sequence[Measurement], longest_gap: float) -> None:
+    names = list(found[0].times_ms)
+    runs = {name: [one.distribution(name).as_dict() for one in found] for name in names}
+    medians = {name: _medians(results) for name, results in runs.items()}
+    fresher = None
+    if len(names) > 1:
+        fresher = round(float(str(medians[names[1]]["p50_ms"])) / float(str(medians[names[0]]["p50_ms"])), 1)
+    if output.json_wanted():
+        document: dict[str, object] = {
+            "ok": True,
+            "bench": "freshness",
+            "gap_s": [0.2, longest_gap],
+            "surroundings": _surroundings(),
+            "medians": medians,
+            "runs": runs,
+            "times_fresher_p50": fresher,
+        }
+        output.answer_json(document)
+        return
+    output.answer("commit to the first query that sees the row, ms")
+    _table(medians)
+    for name in names:
+        output.answer(f"\n{name}")
+        _plot([time_ms for one in found for time_ms in one.times_ms[name]])
+    if fresher is not None:
+        output.answer(f"\n{fresher} times fresher than the same path at stock settings (p50)")
+
+
+def _answer_sustained(
+    rate: float, seconds: float, runs: Sequence[Mapping[str, object]], times_ms: Sequence[float]
+) -> None:
+    medians = _medians(runs)
+    if output.json_wanted():
+        output.answer_json(
+            {
+                "ok": True,
+                "bench": "sustained",
+                "rate": rate,
+                "seconds": seconds,
+                "surroundings": _surroundings(),
+                "medians": medians,
+                "runs": list(runs),
+            }
+        )
+        return
+    output.answer(f"{rate:,.0f} changes a second for {seconds:,.0f} s, half of them updates; ms")
+    _table({"headrace": medians})
+    output.answer(
+        f"longest gap {float(str(medians['max_ms'])) / 1000:.2f} s,"
+        f" {float(str(medians['segment_commits'])):.0f} segment commits,"
+        f" {float(str(medians['changes_per_s'])):,.0f} changes/s written"
+    )
+    _plot(times_ms)
+
+
+def _answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
+    medians = _medians(runs)
+    if output.json_wanted():
+        output.answer_json(
+            {
+                "ok": True,
+                "bench": "bulk",
+                "rows": rows,
+                "surroundings": _surroundings(),
+                "medians": medians,
+                "runs": list(runs),
+            }
+        )
+        return
+    output.answer(f"{rows:,} rows of 8 columns in one transaction, from its commit until all are there")
+    lines = [
+        ("the connector alone, into Kafka", "alone_rows_per_s"),
+        ("into Pinot, by one statement", "rows_per_s"),
+        ("into Pinot, by load csv", "csv_rows_per_s"),
+    ]
+    output.answer(
+        output.table(("path", "rows/s"), [(name, round(float(str(medians[key])))) for name, key in lines])
+    )
+    output.answer(f"share of the connector's own rate: {float(str(medians['share'])):.2f}")
+    if "others_p50_ms" in medians:
+        output.answer(
+            f"another table meanwhile: p50 {float(str(medians['others_p50_ms'])):,.0f} ms,"
+            f" at most {float(str(medians['others_max_ms'])):,.0f} ms"
+        )
+
+
+def _table(medians: Mapping[str, Mapping[str, object]]) -> None:
+    columns = ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")
+    rows = [
+        (name, *(round(float(str(found[column])), 1) for column in columns))
+        for name, found in medians.items()
+    ]
+    output.answer(output.table(("path", "n", "p50", "p90", "p99", "max"), rows))
+
+
+def _plot(times_ms: Sequence[float]) -> None:
+    from headrace.verify.freshness import histogram
+
+    for line in histogram(times_ms):
+        output.answer(f"  {line}")
+
+
+def _bulk_dict(
+    alone: Arrival, whole: Arrival, csv: Arrival, others: Distribution | None
+) -> dict[str, object]:
+    document: dict[str, object] = {
+        "alone_rows_per_s": round(alone.rows_per_s),
+        "rows_per_s": round(whole.rows_per_s),
+        "csv_rows_per_s": round(csv.rows_per_s),
+        "share": round(whole.rows_per_s / alone.rows_per_s, 3),
+        "statement_s": round(whole.statement_s, 3),
+        "csv_load_s": round(csv.statement_s, 3),
+        "arrival_s": round(whole.arrival_s, 3),
+    }
+    if others is not None:
+        document |= {"others_p50_ms": round(others.p50_ms, 1), "others_max_ms": round(others.max_ms, 1)}
+    return document

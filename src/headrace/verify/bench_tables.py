@@ -1,0 +1,76 @@
+"""The tables the measurements write to, in a project of their own."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+
+Connection = psycopg.Connection[Any]
+
+READINGS = "readings"
+PULSE = "pulse"
+BULK = "bulk"
+UNSERVED = "bulk_unserved"
+
+FLUSH_ROWS = 250_000
+"""Ten minutes at 2,000 changes/s are 1,200,000 versions: four segment commits."""
+
+DECLARED: dict[str, dict[str, object]] = {
+    f"public.{READINGS}": {"flush_rows": FLUSH_ROWS},
+    f"public.{PULSE}": {},
+    f"public.{BULK}": {},
+}
+
+_EIGHT_COLUMNS = """(id bigint PRIMARY KEY, seq bigint NOT NULL, device integer NOT NULL,
+    status text NOT NULL, value numeric(12,3), note text, flag boolean, at timestamptz NOT NULL)"""
+
+_SCHEMA: tuple[LiteralString, ...] = (
+    "CREATE TABLE readings " + _EIGHT_COLUMNS,
+    "CREATE TABLE bulk " + _EIGHT_COLUMNS,
+    "CREATE TABLE bulk_unserved " + _EIGHT_COLUMNS,
+    "CREATE TABLE pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)",
+)
+
+_FILL: LiteralString = """
+SELECT n, 0, n %% 5000, (ARRAY['new','ok','late','lost'])[1 + n %% 4], (n %% 100000) / 1000.0,
+       'reading ' || n, n %% 3 = 0, now() FROM generate_series(%s::bigint, %s::bigint) n"""
+
+
+def create_tables(connection: Connection) -> None:
+    """Make the four tables in an empty database."""
+    for statement in _SCHEMA:
+        connection.execute(statement)
+
+
+def commit_reading(connection: Connection, number: int) -> None:
+    """Commit one row of `readings`."""
+    connection.execute(
+        "INSERT INTO readings VALUES (%s, 0, 1, 'ok', 1.5, NULL, true, now())",
+        (number,),
+    )
+
+
+def commit_pulse(connection: Connection, number: int) -> None:
+    """Commit one row of `pulse`."""
+    connection.execute("INSERT INTO pulse VALUES (%s, now())", (number,))
+
+
+def commit_bulk(connection: Connection, *, served: bool, first: int, last: int) -> None:
+    """Commit the rows first..last in one statement."""
+    into: LiteralString = "INSERT INTO bulk " if served else "INSERT INTO bulk_unserved "
+    connection.execute(into + _FILL, (first, last))
+
+
+def commit_batch(connection: Connection, *, first: int, inserts: int, updates: range, seq: int) -> None:
+    """Commit new rows from `first` on and updates of others in one transaction, all with this `seq`."""
+    with connection.pipeline(), connection.transaction():
+        connection.execute(
+            "INSERT INTO readings SELECT n, %s, n %% 5000, 'new', 1.5, NULL, true, now()"
+            " FROM generate_series(%s::bigint, %s::bigint) n",
+            (seq, first, first + inserts - 1),
+        )
+        connection.execute(
+            "UPDATE readings SET seq = %s, status = 'ok', value = value + 1 WHERE id = ANY(%s)",
+            (seq, list(updates)),
+        )

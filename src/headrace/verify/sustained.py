@@ -1,0 +1,147 @@
+"""Freshness of every transaction under a steady load.
+
+Promise: the load keeps to the clock, whatever the answers do. Every transaction carries a number that all its
+rows hold; the first query that shows a number that high tells when it became visible. Transactions that were
+committed but not yet seen at the end are waited for: none is left out.
+"""
+
+from __future__ import annotations
+
+import bisect
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from headrace.errors import HeadraceError
+from headrace.hops.serve import answer
+from headrace.verify.bench_tables import Connection, commit_batch
+from headrace.verify.freshness import NEVER_SEEN_S, Path
+
+CHANGES_PER_TRANSACTION = 20
+_UPDATE_SPAN = 20_000
+"""Updates go to the rows of the last few seconds up to minutes: in the consuming segment and before it."""
+
+
+@dataclass
+class Load:
+    """A steady stream of transactions, half inserts and half updates.
+
+    `committed_at[n]` is when transaction n+1 was committed (`time.perf_counter`).
+    """
+
+    changes_per_s: float
+    duration_s: float
+    first_id: int
+    committed_at: list[float] = field(default_factory=list[float])
+    late_ms: float = 0.0
+    finished: bool = False
+    failure: BaseException | None = None
+
+    def run(self, connection: Connection) -> None:
+        """Commit until the time is over; a failure is kept for whoever waits."""
+        source = random.Random(1)  # noqa: S311
+        half = CHANGES_PER_TRANSACTION // 2
+        next_id, began = self.first_id, time.perf_counter()
+        try:
+            for number in range(int(self.changes_per_s * self.duration_s / CHANGES_PER_TRANSACTION)):
+                due = began + number * CHANGES_PER_TRANSACTION / self.changes_per_s
+                time.sleep(max(0.0, due - time.perf_counter()))
+                span = min(_UPDATE_SPAN, next_id - self.first_id)
+                start = next_id - source.randint(min(half, span), span) if span else next_id
+                updates = range(start, min(start + half, next_id))
+                commit_batch(connection, first=next_id, inserts=half, updates=updates, seq=number + 1)
+                self.committed_at.append(time.perf_counter())
+                self.late_ms = max(self.late_ms, (time.perf_counter() - due) * 1000)
+                next_id += half
+        except Exception as error:  # kept for whoever waits
+            self.failure = error
+        finally:
+            self.finished = True
+
+
+@dataclass(frozen=True)
+class SustainedResult:
+    """Times by transaction, in commit order; `segment_commits` during the run."""
+
+    times_ms: list[float]
+    changes: int
+    elapsed_s: float
+    queries: int
+    late_ms: float
+    segment_commits: int
+
+    @property
+    def changes_per_s(self) -> float:
+        return self.changes / self.elapsed_s
+
+
+def sustain(
+    connection: Connection,
+    path: Path,
+    *,
+    changes_per_s: float,
+    duration_s: float,
+    first_id: int,
+    progress: Callable[[float, list[float]], None] = lambda elapsed_s, times_ms: None,
+) -> SustainedResult:
+    """Run the load in a thread of its own and watch it through Pinot until all of it was seen."""
+    load = Load(changes_per_s, duration_s, first_id)
+    before = committed_segments(path)
+    worker = threading.Thread(target=load.run, args=(connection,), daemon=True)
+    began = time.perf_counter()
+    worker.start()
+    times_ms: list[float] = []
+    queries, advanced_at = 0, began
+    while not (load.finished and len(times_ms) >= len(load.committed_at)):
+        asked_at = time.perf_counter()
+        seen = _highest(path, len(times_ms))
+        now, queries = time.perf_counter(), queries + 1
+        if seen is not None and seen > len(times_ms):
+            # Seen before the commit's own answer came back: it counts from there on.
+            times_ms += [max(0.0, now - at) * 1000 for at in _commits(load, len(times_ms), seen)]
+            advanced_at = now
+        elif bisect.bisect_left(load.committed_at, asked_at) <= len(times_ms):
+            advanced_at = now
+        if now - advanced_at > NEVER_SEEN_S:
+            raise HeadraceError(
+                "never-seen",
+                f"committed changes were not seen within {NEVER_SEEN_S:.0f} s",
+                hint="see `headrace status` for the hop that stands still",
+            )
+        progress(now - began, times_ms)
+    worker.join()
+    if load.failure is not None:
+        raise load.failure
+    return SustainedResult(
+        times_ms=times_ms,
+        changes=len(times_ms) * CHANGES_PER_TRANSACTION,
+        elapsed_s=load.committed_at[-1] - began,
+        queries=queries,
+        late_ms=load.late_ms,
+        segment_commits=committed_segments(path) - before,
+    )
+
+
+def committed_segments(path: Path) -> int:
+    """Segments of the table that are no longer consuming."""
+    return sum("ONLINE" in states.values() for states in path.pinot.external_view(path.physical).values())
+
+
+def _commits(load: Load, known: int, seen: int) -> list[float]:
+    """Commit times of the transactions up to `seen`, waiting for one whose commit is just being answered."""
+    while len(load.committed_at) < seen and not load.finished:
+        time.sleep(0.0005)
+    return load.committed_at[known:seen]
+
+
+def _highest(path: Path, known: int) -> int | None:
+    sql = f"SELECT MAX(seq) FROM {path.physical} WHERE seq > {known}"  # noqa: S608
+    try:
+        rows = answer.read(path.pinot.query(sql)).rows
+    except (answer.Transient, answer.Unserved):
+        time.sleep(0.005)
+        return None
+    value = float(str(rows[0][0])) if rows else -1.0
+    return int(value) if value > known else None
