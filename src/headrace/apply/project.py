@@ -17,7 +17,7 @@ from headrace.apply.execute import Run
 from headrace.apply.lock import project_lock
 from headrace.apply.progress import Progress, silent
 from headrace.apply.state import StateStore
-from headrace.apply.systems import Catalogue, Systems
+from headrace.apply.systems import Catalogue
 from headrace.apply.world import survey
 from headrace.endpoints import Endpoints
 from headrace.engines.folder import ProjectFolder
@@ -28,6 +28,7 @@ from headrace.spec.model import Declaration
 
 if TYPE_CHECKING:
     from headrace.apply.real import Connections
+    from headrace.hops.serve.query import QueryResult
 
 NOTHING_DECLARED = Catalogue(())
 
@@ -84,6 +85,26 @@ class Project:
         with self._alone("apply"), self.connections() as connections:
             return Run(connections.systems, self._folder.root, progress).converge(expected)
 
+    def query(self, sql: str, *, up_to_now: bool = False, timeout_s: float = 10.0) -> QueryResult:
+        """Ask Pinot by the names of the declaration.
+
+        Args:
+            sql: PostgreSQL's SELECT over one served table.
+            up_to_now: wait until everything committed before this call is in the answer.
+            timeout_s: for the query; the wait comes on top.
+        """
+        from headrace.hops.serve.query import QueryClient
+
+        with self.connections() as connections:
+            client = QueryClient(connections.pinot, self.name)
+            prepared = client.prepare(sql)
+            after = None
+            if up_to_now:
+                live = prepared.generation
+                topic = live.names.topic(live.contract.table)
+                after = connections.systems.flow.fence(live.names, [topic])[topic]
+            return client.execute(prepared, after=after, timeout_s=timeout_s)
+
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.
 
@@ -109,6 +130,11 @@ class Project:
                 )
             run.ask(wanted)
             return run.converge(None)
+
+    def ask_for_new_generation(self, tables: Iterable[TableName]) -> None:
+        """Note that tables are to start over, and leave the work to the next `apply`."""
+        with self._alone("resync"), self.connections() as connections:
+            Run(connections.systems, self._folder.root, silent).ask(tables)
 
     def destruction(self) -> Plan:
         """What `destroy` would do now."""
@@ -145,8 +171,3 @@ def open_project(directory: Path | str | None = None) -> Project:
 
     path = load.find(Path.cwd()) if directory is None else load.in_directory(Path(directory))
     return Project(path.parent, load.load(path))
-
-
-def systems_of(connections: Connections) -> Systems:
-    """For tests and tools that drive a `Run` themselves."""
-    return connections.systems

@@ -1,0 +1,239 @@
+"""Plan and apply on the real engines."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from headrace.errors import HeadraceError
+from headrace.hops.capture.client import ConnectClient
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.topic.client import KafkaClient
+from headrace.names import TableName
+from headrace.plan.model import Action
+from headrace.plan.render import as_json
+from tests.integration.apply.project import RunningProject
+
+pytestmark = pytest.mark.engines
+
+ORDERS = TableName("public", "orders")
+
+
+def test_a_first_apply_serves_every_row_and_leaves_nothing_to_do(project: RunningProject) -> None:
+    opened = project.declare("orders", "items")
+    assert not opened.plan().empty
+    opened.apply()
+    project.same("orders")
+    project.same("items")
+    project.execute("UPDATE orders SET note = 'changed' WHERE id <= 50", "DELETE FROM orders WHERE id > 400")
+    project.same("orders")
+    began = time.monotonic()
+    assert opened.plan().empty
+    assert time.monotonic() - began <= 3
+    assert opened.apply().empty
+
+
+def test_what_others_changed_is_shown_and_changed_back(project: RunningProject) -> None:
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    topic = f"{project.name}.{number}.public.orders"
+    connector = f"headrace-{project.name}-{number}"
+    table = f"{project.name}_orders_{number}"
+    project.execute("ALTER TABLE orders REPLICA IDENTITY DEFAULT")
+    where = opened.endpoints
+    with KafkaClient(where.kafka_bootstrap) as kafka:
+        kafka.alter_topic_config(topic, {"retention.ms": "1000000"})
+    with ConnectClient(where.connect_url) as connect:
+        config = connect.config(connector) or {}
+        connect.put_config(connector, {**config, "poll.interval.ms": "500"})
+    with PinotClient(where.pinot_controller_url, where.pinot_broker_url) as pinot:
+        found = pinot.table_config(table) or {}
+        indexing = found["tableIndexConfig"]
+        assert isinstance(indexing, dict)
+        indexing["bloomFilterColumns"] = ["id"]
+        pinot.update_table(table, found)
+    plan = opened.plan()
+    drifted = {change.address for change in plan.changes if change.action is Action.DRIFT}
+    wanted = {"identity:public.orders", f"topic:{topic}", f"connector:{connector}", f"pinot:{table}"}
+    assert drifted == wanted
+    assert len(plan.changes) == len(wanted)
+    opened.apply()
+    assert opened.plan().empty
+    assert project.generations("orders") == {number: "live"}
+    project.execute("INSERT INTO orders VALUES (9001, 'after')")
+    project.same("orders")
+
+
+def test_a_table_is_added_to_and_taken_from_a_running_project(project: RunningProject) -> None:
+    project.declare("orders").apply()
+    (first,) = project.generations("orders")
+    project.declare("orders", "items").apply()
+    assert project.generations("orders") == {first: "live"}
+    assert project.generations("items") == {first + 1: "live"}
+    project.execute("INSERT INTO items VALUES (9001, 'new')", "INSERT INTO orders VALUES (9001, 'new')")
+    project.same("orders")
+    project.same("items")
+    project.declare("orders").apply()
+    assert project.generations("items") == {}
+    assert f"slot headrace_{project.name}_{first + 1}" not in project.catalogue()
+    assert "identity items d" in project.catalogue()
+    project.same("orders")
+
+
+def test_a_changed_table_moves_and_readers_never_miss_it(project: RunningProject) -> None:
+    project.declare("orders", "items").apply()
+    (first,) = project.generations("orders")
+    project.execute("ALTER TABLE orders ADD COLUMN price numeric(10,2) DEFAULT 1.50")
+    plan = project.declare("orders", "items").plan()
+    (moved,) = [change for change in plan.changes if change.action is Action.REPLACE]
+    assert moved.reason == "column price added"
+    project.declare("orders", "items").apply()
+    assert project.generations("orders") == {first + 1: "live"}
+    assert project.generations("items") == {first: "live"}
+    project.same("orders", "id, note, price")
+    project.same("items")
+
+
+def test_what_lost_rows_is_built_anew(project: RunningProject) -> None:
+    """A table dropped from the publication behind our back: rows of that time never come."""
+    opened = project.declare("orders", "items")
+    opened.apply()
+    (first,) = project.generations("orders")
+    project.execute(
+        f"ALTER PUBLICATION headrace_{project.name}_{first} DROP TABLE orders",
+        "INSERT INTO orders VALUES (9001, 'unseen')",
+    )
+    opened.apply()
+    assert project.generations("orders") == {first + 1: "live"}
+    assert project.generations("items") == {first: "live"}
+    project.same("orders")
+
+
+def test_resync_merges_captures(project: RunningProject) -> None:
+    project.declare("orders").apply()
+    opened = project.declare("orders", "items")
+    opened.apply()
+    opened.resync([declared.table for declared in opened.declaration.declared])
+    assert len(set(project.generations("orders")) | set(project.generations("items"))) == 1
+    assert len([line for line in project.catalogue() if line.startswith("slot ")]) == 1
+    project.same("orders")
+    project.same("items")
+    assert opened.plan().empty
+
+
+def test_a_saved_plan_is_refused_once_the_world_moved(project: RunningProject, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    opened = project.declare("orders")
+    assert project.run("plan", "--out", str(saved), "--detailed-exitcode")[0] == 3
+    project.execute("ALTER TABLE orders ADD COLUMN price int")
+    code, answer = project.run("apply", str(saved), "--json")
+    assert code == 1
+    assert json.loads(answer)["errors"][0]["code"] == "plan-outdated"
+    assert project.generations("orders") == {}
+    project.run("plan", "--out", str(saved))
+    assert project.run("apply", str(saved))[0] == 0
+    assert opened.plan().empty
+    assert as_json(opened.plan())["empty"] is True
+
+
+def test_two_applies_at_once_do_not_meet(project: RunningProject) -> None:
+    opened = project.declare("orders")
+    other = project.command("apply", "--yes")
+    deadline = time.monotonic() + 30
+    known = len(project.journal())
+    while len(project.journal()) == known and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with pytest.raises(HeadraceError) as caught:
+        opened.apply()
+    assert caught.value.code == "apply-running"
+    other.communicate(timeout=300)
+    assert other.returncode == 0
+    assert opened.plan().empty
+
+
+STAGES = ("discard", "build", "prove", "catch_up", "switch", "retire")
+
+
+@pytest.mark.slow
+def test_an_apply_killed_at_each_stage_ends_the_same(project: RunningProject) -> None:
+    opened = project.declare("orders", "items")
+    opened.apply()
+    for stage in STAGES:
+        opened.ask_for_new_generation([ORDERS])
+        killed = project.kill_when(lambda line, stage=stage: line.get("stage") == stage, "apply", "--yes")
+        assert killed or stage == "discard"
+        assert len([s for s in project.generations("orders").values() if s == "live"]) >= 1
+        project.execute(f"INSERT INTO orders VALUES (9100 + {STAGES.index(stage)}, 'after {stage}')")
+        opened.apply()
+        assert opened.plan().empty
+        assert list(project.generations("orders").values()) == ["live"]
+        project.same("orders")
+        project.same("items")
+
+
+@pytest.mark.slow
+def test_an_apply_killed_after_each_action_ends_the_same(project: RunningProject) -> None:
+    """A first apply, killed before every single one of its actions in turn."""
+    opened = project.declare("orders")
+    begun: list[str] = []
+    for _ in range(40):
+        fresh: list[str] = []
+
+        def unseen(line: dict[str, object], fresh: list[str] = fresh) -> bool:
+            address = str(line.get("address", "")).split(".", 1)[-1]
+            if line["event"] != "begin" or address in begun:
+                return False
+            fresh.append(address)
+            return True
+
+        if not project.kill_when(unseen, "apply", "--yes"):
+            break
+        begun.extend(fresh)
+    assert len(begun) > 5
+    opened.apply()
+    assert opened.plan().empty
+    assert list(project.generations("orders").values()) == ["live"]
+    project.same("orders")
+
+
+def test_destroy_leaves_postgres_as_it_was(project: RunningProject) -> None:
+    project.execute(
+        "CREATE PUBLICATION somebody FOR TABLE items",
+        "ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_pkey",
+    )
+    try:
+        before = project.catalogue()
+        opened = project.declare("orders", "items")
+        opened.apply()
+        assert project.catalogue() != before
+        code, _ = project.run("destroy")
+        assert code == 1, "nobody confirmed"
+        assert project.generations("orders") != {}
+        assert project.run("destroy", "--yes")[0] == 0
+        after = project.catalogue()
+        # Somebody else's publication has the table: its identity stays, their UPDATEs may need it.
+        assert [line for line in after if line != "identity items f"] == [
+            line for line in before if line != "identity items d"
+        ]
+        with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
+            assert not [topic for topic in kafka.topics() if topic.startswith(f"{project.name}.")]
+        assert opened.destruction().empty
+    finally:
+        project.execute("DROP PUBLICATION somebody")
+
+
+def test_destroy_works_half_way_too(project: RunningProject) -> None:
+    opened = project.declare("orders", "items")
+    before = project.catalogue()
+    assert project.kill_when(lambda line: line.get("stage") == "prove", "apply", "--yes")
+    assert project.kill_when(
+        lambda line: str(line.get("address", "")).startswith("slot:"), "destroy", "--yes"
+    )
+    opened.destroy()
+    assert project.catalogue() == before
+    opened.apply()
+    project.same("orders")
