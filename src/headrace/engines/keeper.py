@@ -9,6 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import structlog
 
@@ -70,10 +71,15 @@ class Keeper:
             except _Stopping:
                 return
             except _Died as death:
-                if not self._recover(str(death)):
-                    return
+                reason = str(death)
+            except Exception as error:
+                # A full disk, for instance: whatever it is, the engine must not be left without a keeper.
+                _log.exception("keeper failed", engine=self.name)
+                reason = f"keeping it running failed with {type(error).__name__}"
+            if not self._recover(reason):
+                return
 
-    def _live_once(self) -> None:
+    def _live_once(self) -> NoReturn:
         process = self.adopted or self._start()
         self.adopted = None
         self._until_ready(process)
@@ -148,7 +154,7 @@ class Keeper:
             _log.exception("readiness check failed", engine=self.name)
             return f"a readiness check that does not fail with {type(error).__name__}"
 
-    def _until_dead(self, process: ProcessIdentity) -> None:
+    def _until_dead(self, process: ProcessIdentity) -> NoReturn:
         next_look = 0.0
         while True:
             self._check_stopping()

@@ -6,16 +6,16 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from small_project import SmallProject
 
 from headrace.engines.process import kill, marked
+from tests.integration.lifecycle.small_project import SmallProject
 
-HERE = Path(__file__).parent
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], SmallProject]]:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     made: list[SmallProject] = []
 
     def make(name: str) -> SmallProject:

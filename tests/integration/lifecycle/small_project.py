@@ -49,8 +49,8 @@ class SmallProject:
             project="small",
             directory=self.directory,
             home=self.home,
-            services="small_services:services",
-            watchers=("small_services:watchers",),
+            services="tests.integration.lifecycle.small_services:services",
+            watchers=("tests.integration.lifecycle.small_services:watchers",),
             restart=self.policy,
         )
 

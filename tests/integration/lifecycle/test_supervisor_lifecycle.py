@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_project import SmallProject, eventually
 
 from headrace.engines.lifecycle import EnginesSeen, Event, Note
 from headrace.engines.process import MARK_VARIABLE, Mark, ProcessIdentity, marked, spawn
@@ -23,6 +22,7 @@ from headrace.engines.starting import start
 from headrace.engines.status import read_status
 from headrace.engines.watch_loop import read_alerts
 from headrace.errors import HeadraceError
+from tests.integration.lifecycle.small_project import SmallProject, eventually
 
 THREE = {
     "store": {"arguments": ["--delay-s", "0.3", "--children", "2"]},
@@ -33,12 +33,12 @@ THREE = {
 
 def _up_in_its_own_process(project: SmallProject) -> subprocess.Popen[bytes]:
     program = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from small_project import SmallProject; from pathlib import Path\n"
+        "from tests.integration.lifecycle.small_project import SmallProject; from pathlib import Path\n"
+        "import sys\n"
         "p = Path(sys.argv[1]); SmallProject(p, p.parent / 'home').up()"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", program, str(project.directory), str(Path(__file__).parent)],
+        [sys.executable, "-c", program, str(project.directory)],
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
@@ -275,6 +275,7 @@ def test_recorded_port_taken_while_nothing_runs_is_picked_again(project: SmallPr
     before = project.up().ports
     project.down()
     with socket.socket() as foreign:
+        foreign.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         foreign.bind(("127.0.0.1", before["log"]))
         foreign.listen()
         events: list[Event] = []

@@ -1,0 +1,167 @@
+"""The whole life of a project on the real engines, through the command line, as a user leads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.install import install
+from headrace.engines.installation import headrace_home
+from headrace.engines.process import ProcessIdentity, marked
+from headrace.engines.runtime import down, up
+from headrace.spec import load
+from tests.integration.lifecycle.small_project import eventually
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
+
+ENGINES = {"postgres", "zookeeper", "kafka", "connect", "pinot"}
+PATIENCE_S = 240.0
+
+
+@dataclass
+class RealProject:
+    """A project whose engines are the real ones. `up` here leaves the tables alone: engines only."""
+
+    directory: Path
+
+    def up(self) -> None:
+        up(load.load(load.in_directory(self.directory)), self.directory)
+
+    def headrace(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from headrace.cli.main import run; run()", *arguments],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.headrace("status", "--json").stdout)
+
+    def pids(self) -> dict[str, int]:
+        return {engine["name"]: engine["pid"] for engine in self.status()["engines"]}
+
+    def ready(self) -> bool:
+        return self.status()["ready"]
+
+    def alive(self) -> list[ProcessIdentity]:
+        return list(marked(self.directory))
+
+
+def _project(name: str) -> RealProject:
+    # Not below pytest's own folder, which is closed to the account PostgreSQL runs as.
+    directory = Path(tempfile.mkdtemp(prefix=f"headrace-test-{name}-")).resolve()
+    directory.chmod(0o755)
+    (directory / "headrace.yaml").write_text(f"project: {name}\ntables: [orders]\n")
+    return RealProject(directory)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    install(headrace_home(), lambda _: None)
+
+
+@pytest.fixture
+def two_projects() -> Generator[tuple[RealProject, RealProject]]:
+    projects = _project("first"), _project("second")
+    yield projects
+    for project in projects:
+        down(project.directory, purge=True)
+        assert project.alive() == []
+
+
+@pytest.fixture(scope="module")
+def project() -> Generator[RealProject]:
+    project = _project("lifecycle")
+    yield project
+    down(project.directory, purge=True)
+    assert project.alive() == []
+
+
+def test_lifecycle_twice(project: RealProject) -> None:
+    seen_ports: list[object] = []
+    for _ in range(2):
+        project.up()
+        status = project.status()
+        assert {engine["name"] for engine in status["engines"]} == ENGINES
+        assert status["ready"]
+        assert all(engine["memory_bytes"] > 1_000_000 for engine in status["engines"])
+        seen_ports.append([engine["ports"] for engine in status["engines"]])
+        pids = project.pids()
+        project.up()
+        assert project.pids() == pids
+        stopped = project.headrace("down", "--json")
+        assert stopped.returncode == 0, stopped.stderr
+        assert set(json.loads(stopped.stdout)["stopped"]) == ENGINES
+        assert project.alive() == []
+        assert not any(engine["pid"] for engine in project.status()["engines"])
+    assert seen_ports[0] == seen_ports[1]
+
+
+def test_listens_on_loopback_only(project: RealProject) -> None:
+    project.up()
+    listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    ours = {str(process.pid) for process in project.alive()}
+    lines = [line for line in listening.splitlines() if any(f"pid={pid}," in line for pid in ours)]
+    assert lines
+    addresses = {line.split()[3].rpartition(":")[0] for line in lines}
+    assert addresses <= {"127.0.0.1", "[::ffff:127.0.0.1]", "[::1]"}
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_killed_engine_comes_back(project: RealProject, engine: str) -> None:
+    project.up()
+    before = project.pids()
+    os.kill(before[engine], signal.SIGKILL)
+    eventually(lambda: project.ready() and project.pids()[engine] != before[engine], PATIENCE_S)
+    after = project.pids()
+    assert {name: pid for name, pid in after.items() if name != engine} == {
+        name: pid for name, pid in before.items() if name != engine
+    }
+
+
+def test_engines_outlive_their_supervisor_and_are_adopted(project: RealProject) -> None:
+    project.up()
+    before, supervisor = project.pids(), project.status()["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    time.sleep(2)
+    status = project.status()
+    assert status["supervisor"]["pid"] is None
+    assert project.pids() == before
+    project.up()
+    assert project.pids() == before
+    assert project.status()["supervisor"]["pid"] not in (None, supervisor)
+
+
+def test_all_killed_at_once(project: RealProject) -> None:
+    project.up()
+    for process in project.alive():
+        process.send(signal.SIGKILL)
+    project.up()
+    assert project.ready()
+
+
+def test_two_projects_side_by_side(two_projects: tuple[RealProject, RealProject]) -> None:
+    first, second = two_projects
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda project: project.up(), two_projects))
+    pids = second.pids()
+    assert first.headrace("down", "--purge", "--yes").returncode == 0
+    assert not ProjectFolder.of(first.directory).root.exists()
+    assert second.ready()
+    assert second.pids() == pids
