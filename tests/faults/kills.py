@@ -1,0 +1,48 @@
+"""Kills engines without warning, by the pids on record, and waits until they serve again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from headrace.apply.project import Project
+from headrace.engines import runtime
+from headrace.engines.record import EngineState
+
+ENGINES = ("postgres", "kafka", "connect", "zookeeper", "pinot")
+BACK_WITHIN_S = 240.0
+
+
+def pid_of(project: Project, engine: str) -> int | None:
+    """The engine's pid on record; `supervisor` is known too."""
+    status = runtime.status(project.directory)
+    if engine == "supervisor":
+        return status.supervisor_pid
+    return next(found.pid for found in status.engines if found.name == engine)
+
+
+def kill(project: Project, engine: str) -> int:
+    """kill -9; returns the pid that was killed."""
+    pid = pid_of(project, engine)
+    assert pid is not None, f"{engine} does not run"
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def wait_until_back(project: Project, engine: str, killed: int) -> float:
+    """Seconds until another process of the engine is ready; the supervisor is started again by `up`."""
+    began = time.monotonic()
+    if engine == "supervisor":
+        runtime.up(project.declaration, project.directory)
+    while time.monotonic() - began < BACK_WITHIN_S:
+        status = runtime.status(project.directory)
+        if engine == "supervisor" and status.supervisor_pid not in (None, killed) and status.ready:
+            return time.monotonic() - began
+        for found in status.engines:
+            if found.name == engine and found.pid not in (None, killed) and found.state is EngineState.READY:
+                return time.monotonic() - began
+        time.sleep(0.1)
+    pytest.fail(f"{engine} did not come back within {BACK_WITHIN_S:.0f} s")

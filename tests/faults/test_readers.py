@@ -1,0 +1,132 @@
+"""Readers poll while rows are updated, segments are committed and engines are killed: never a wrong answer.
+
+HEADRACE_TEST_KILLS sets how often each engine is killed (5 for the long run), HEADRACE_TEST_SECONDS how long
+the readers watch without a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from headrace.apply.project import Project
+from headrace.cli.scratch_project import scratch_project
+from headrace.feed.connect import connect
+from headrace.hops.serve import directory
+from headrace.hops.serve.query import QueryClient
+from tests.faults.invariants import TABLE, Readers, Writer, create_accounts
+from tests.faults.kills import ENGINES, kill, wait_until_back
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
+
+KEYS = 5000
+UPDATES_PER_S = 3000.0
+FLUSH_ROWS = 20_000
+WATCH_S = float(os.environ.get("HEADRACE_TEST_SECONDS", "45"))
+KILLS = int(os.environ.get("HEADRACE_TEST_KILLS", "1"))
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["one-partition", "three-partitions"])
+def project(request) -> Iterator[Project]:
+    declared: dict[str, dict[str, object]] = {TABLE: {"flush_rows": FLUSH_ROWS, "partitions": request.param}}
+    with scratch_project(
+        f"faults{request.param}",
+        declared,
+        lambda connection: create_accounts(connection, KEYS),
+        lambda line: print(line, file=sys.stderr),
+    ) as project:
+        yield project
+
+
+@contextlib.contextmanager
+def watched(project: Project, updates_per_s: float) -> Iterator[tuple[Writer, Readers]]:
+    """Write and read for the length of the block; at the end every key has its last version."""
+    stop = threading.Event()
+    with connect(project.endpoints.source) as connection:
+        writer = Writer(connection, KEYS, updates_per_s)
+        found = connection.execute(f"SELECT id, version FROM {TABLE}").fetchall()  # type: ignore[call-overload]
+        writer.started.update(found)
+        readers = Readers(project, writer)
+        failures: list[BaseException] = []
+
+        def write() -> None:
+            try:
+                writer.run(stop)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, daemon=True), *readers.threads(stop)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield writer, readers
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(timeout=60)
+        if failures:
+            raise failures[0]
+
+
+def assert_equal(project: Project) -> None:
+    """Row for row, at a fence, by comparing the rows themselves."""
+    with project.connections() as connections, connect(project.endpoints.source) as session:
+        live = directory.resolve(connections.pinot, project.name, TABLE)
+        topic = live.names.topic(live.contract.table)
+        offsets = connections.systems.flow.fence(live.names, [topic])[topic]
+        query = QueryClient(connections.pinot, project.name)
+        rows = query.run(
+            f"SELECT id, version, grp, weight, payload FROM {TABLE}", after=offsets, timeout_s=120
+        ).rows
+        wanted = session.execute(f"SELECT id, version, grp, weight, payload FROM {TABLE}").fetchall()  # type: ignore[call-overload]
+    assert sorted(map(tuple, rows)) == sorted(wanted)
+
+
+def committed_segments(project: Project) -> int:
+    with project.connections() as connections:
+        live = directory.resolve(connections.pinot, project.name, TABLE)
+        view = connections.pinot.external_view(live.physical)
+    return sum("ONLINE" in states.values() for states in view.values())
+
+
+def test_no_answer_is_wrong_through_commits_under_updates(project):
+    before = committed_segments(project)
+    with watched(project, UPDATES_PER_S) as (writer, readers):
+        time.sleep(WATCH_S)
+    assert readers.findings.wrong == []
+    assert set(readers.findings.answered) == set(readers.kinds)
+    assert min(readers.findings.answered.values()) > WATCH_S  # more than one answer a second of every kind
+    assert writer.committed > 0.5 * UPDATES_PER_S * WATCH_S
+    assert committed_segments(project) >= before + 2
+    assert_equal(project)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "postgres"] + ["supervisor"])
+def test_no_answer_is_wrong_when_an_engine_is_killed(project, engine):
+    source = random.Random(engine)
+    with watched(project, 1000.0) as (_, readers):
+        for _ in range(KILLS):
+            time.sleep(source.uniform(1, 8))
+            killed = kill(project, engine)
+            wait_until_back(project, engine, killed)
+            time.sleep(3)
+    assert readers.findings.wrong == []
+    assert_equal(project)
+
+
+def test_nothing_is_lost_when_the_source_is_killed(project):
+    """The writer ends with its connection; what it committed must arrive, in doubt or not."""
+    with contextlib.suppress(Exception), watched(project, 1000.0) as (_, readers):
+        time.sleep(3)
+        killed = kill(project, "postgres")
+        wait_until_back(project, "postgres", killed)
+        time.sleep(3)
+    assert readers.findings.wrong == []
+    assert_equal(project)
