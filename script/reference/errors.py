@@ -34,7 +34,8 @@ def errors_page(source: Path) -> str:
         by_code.setdefault(known.code, []).append(known)
     lines = [_INTRO, "| code | says | remedy | in |", "|---|---|---|---|"]
     for code, ways in by_code.items():
-        for index, way in enumerate(ways):
+        told = [way for way in ways if way.summary != "…"] or ways
+        for index, way in enumerate(told):
             name = f"`{code}`" if index == 0 else ""
             lines.append(f"| {name} | {_cell(way.summary)} | {_cell(way.hint)} | {way.package} |")
     return "\n".join(lines) + "\n"
@@ -60,10 +61,10 @@ def _known(call: ast.Call, package: str) -> Iterator[Known]:
         codes = [text for text in _constants(argument) if _CODE.fullmatch(text)]
         if not codes:
             continue
-        texts = [_text(one) for one in arguments[position + 1 :]]
-        texts = [text for text in texts if " " in text]
+        # A Failure says where before it says what.
+        texts = [_text(one) for one in arguments[position + (2 if _name(call.func) == "Failure" else 1) :]]
         summary = texts[0] if texts else ""
-        hint = _text(hints[0]) if hints else texts[-1] if len(texts) > 1 else ""
+        hint = _text(hints[0]) if hints else "".join(texts[1:2])
         for code in codes:
             yield Known(code, summary, hint, package)
         return
@@ -80,14 +81,14 @@ def _constants(node: ast.expr) -> list[str]:
 
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
-        return str(node.value) if isinstance(node.value, str) else ""
+        return str(node.value) if isinstance(node.value, str) else ""  # None: no hint
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
     if isinstance(node, ast.IfExp):
         return _text(node.body)
     if isinstance(node, ast.BinOp):
         return _text(node.left) + _text(node.right)
-    return ""
+    return "…"
 
 
 def _cell(text: str) -> str:

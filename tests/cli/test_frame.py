@@ -12,8 +12,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from headrace.cli import commands, output
 from headrace.cli.commands import Entry
@@ -266,6 +268,30 @@ def test_progress_on_a_pipe_says_each_step_once(capsys: pytest.CaptureFixture[st
     assert lines[1] == "load: commit"
     assert lines[2].startswith("load: 100 rows (")
     assert len(lines) == 3
+
+
+def test_every_command_gives_an_example_and_every_option_a_help_text() -> None:
+    bare = []
+    for name, entry in commands.available().items():
+        root: Any = typer.main.get_command(entry.load())
+        for command in getattr(root, "commands", {name: root}).values():
+            options = [
+                one for one in command.params if one.param_type_name == "option" and one.name != "help"
+            ]
+            bare.extend(f"{name} {command.name} {option.opts[0]}" for option in options if not option.help)
+            if "Example" not in (command.help or ""):
+                bare.append(f"{name} {command.name}: no example")
+    assert bare == []
+
+
+def test_an_option_can_come_from_the_environment(tmp_path: Path) -> None:
+    outcome = run_headrace("init", "--json", folder=tmp_path, HEADRACE_INIT_PROJECT="by_variable")
+    assert json.loads(outcome.stdout)["project"] == "by_variable"
+
+
+def test_what_destroys_data_is_never_taken_from_the_environment(tmp_path: Path) -> None:
+    assert "HEADRACE_DOWN_PURGE" not in run_headrace("down", "--help", folder=tmp_path).stdout
+    assert run_headrace("--help", folder=tmp_path, HEADRACE_VERSION="1").stdout.startswith("Usage:")
 
 
 def test_every_command_of_the_list_can_be_loaded_and_explains_itself(

@@ -21,7 +21,6 @@ def init(
         str | None,
         typer.Option(
             "--project",
-            envvar="HEADRACE_PROJECT",
             metavar="NAME",
             show_default=False,
             help="Name of the project. Default: the folder's.",
@@ -32,7 +31,6 @@ def init(
         typer.Option(
             "--table",
             "-t",
-            envvar="HEADRACE_TABLE",
             metavar="NAME",
             show_default=False,
             help="A table to carry; may be repeated. Default: orders.",

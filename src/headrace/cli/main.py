@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
@@ -37,12 +38,21 @@ A first project:
 _EPILOG = "`headrace COMMAND --help` explains a command with an example."
 
 
+_MUST_BE_TYPED = {"purge", "leave_source"}
+"""What destroys data is said each time, never by a variable left over in the environment."""
+
+
 class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
 class _LazyGroup(TyperGroup):
     """Imports a command when it is asked for, so that no command waits for another one's libraries."""
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)
+        _take_from_command_line_only(parameters, {parameter.name for parameter in parameters})
+        return parameters
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(available())
@@ -53,6 +63,7 @@ class _LazyGroup(TyperGroup):
         if entry is not None:
             command = typer.main.get_command(entry.load())
             command.name = cmd_name
+            _take_from_command_line_only(command.params, _MUST_BE_TYPED)
             return command
         if cmd_name.startswith("-") or ctx.resilient_parsing:
             return None
@@ -76,8 +87,19 @@ app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["--help", "-h"],
+        "max_content_width": 100,
+        # `headrace load csv --key` is HEADRACE_LOAD_CSV_KEY, unless the option names a variable itself.
+        "auto_envvar_prefix": "HEADRACE",
+    },
 )
+
+
+def _take_from_command_line_only(parameters: Any, names: Collection[str | None]) -> None:
+    for parameter in parameters:
+        if parameter.name in names:
+            parameter.allow_from_autoenv = False
 
 
 def _print_version(wanted: bool) -> None:
