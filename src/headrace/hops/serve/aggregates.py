@@ -58,7 +58,8 @@ class Aggregates:
             condition = self.expressions.when.true(node.expression.this)
             node = node.this
         if condition == FALSE:
-            raise unsupported("FILTER with a condition that never holds")
+            counted = isinstance(node, exp.Count)
+            return Aggregate(lambda row: 0 if counted else None, "bigint" if counted else "")
         condition = "" if condition == TRUE else condition
         if isinstance(node, exp.Count):
             return self._count(node, condition)
@@ -103,9 +104,10 @@ class Aggregates:
         scalar = self.expressions.scalar(node.expressions[0])
         if scalar.opaque_null or scalar.literal or len(scalar.nulls) > 1:
             raise unsupported("COUNT(DISTINCT ...) of this expression")
-        if scalar.kind is Kind.DECIMAL:
-            raise unsupported("COUNT(DISTINCT ...) of a decimal", "GROUP BY it and count the groups")
-        place = self.items.add(f"DISTINCTCOUNT({scalar.sql})")
+        if scalar.kind is Kind.DECIMAL and (scalar.column is None or "," not in scalar.pg_type):
+            raise unsupported("COUNT(DISTINCT ...) of a numeric without a fixed scale")
+        distinct = f"CAST({scalar.sql} AS STRING)" if scalar.kind is Kind.DECIMAL else scalar.read
+        place = self.items.add(f"DISTINCTCOUNT({distinct})")
         if not scalar.nulls:
             return lambda row: 0 if is_no_value(row[place]) else integer(row[place])
         if scalar.column is None:
@@ -184,7 +186,7 @@ class Aggregates:
         worst = _LONG_MIN if largest else _LONG_MAX
         if not is_long and scalar.kind in {Kind.DOUBLE, Kind.DECIMAL}:
             worst = f"-{_DOUBLE_MAX}" if largest else _DOUBLE_MAX
-        compared = f"CASE WHEN {condition} THEN {scalar.sql} ELSE {worst} END" if condition else scalar.sql
+        compared = f"CASE WHEN {condition} THEN {scalar.read} ELSE {worst} END" if condition else scalar.read
         if is_long:
             return f"{'LASTWITHTIME' if largest else 'FIRSTWITHTIME'}({compared}, {compared}, 'LONG')"
         return f"{'MAX' if largest else 'MIN'}({compared})"

@@ -56,8 +56,6 @@ _KINDS: dict[Conversion, Kind] = {
     Conversion.JSON_TEXT: Kind.TEXT,
 }
 
-_SYSTEM_KINDS = {"INT": Kind.INTEGER, "LONG": Kind.INTEGER, "STRING": Kind.TEXT, "TIMESTAMP": Kind.DATE}
-
 
 @dataclass(frozen=True)
 class Scalar:
@@ -72,6 +70,8 @@ class Scalar:
         opaque_null: it may be NULL in ways `nulls` cannot say; `present` is then an INT expression that is 1
             where it is not.
         column: it is just this column.
+        read_sql: how it is selected and grouped, where that differs from how it is compared.
+        big: Pinot computes it as BIG_DECIMAL, which WHERE compares only inside CASE.
     """
 
     sql: str
@@ -82,6 +82,13 @@ class Scalar:
     opaque_null: bool = False
     present: str = "1"
     column: Column | None = None
+    read_sql: str = ""
+    big: bool = False
+
+    @property
+    def read(self) -> str:
+        """How it stands in a select list, in GROUP BY and in aggregates."""
+        return self.read_sql or self.sql
 
     @property
     def is_null(self) -> bool:
@@ -113,8 +120,18 @@ def text(value: str) -> str:
 
 
 def present(columns: frozenset[str]) -> str:
-    """The condition that none of the columns is NULL; empty when there is nothing to ask."""
+    """The condition for WHERE that none of the columns is NULL; empty when there is nothing to ask."""
     return " AND ".join(f"{quote(name)} IS NOT NULL" for name in sorted(columns))
+
+
+def mark(name: str) -> str:
+    """1 where a column is NULL, else 0: a transform of ours (java/pinot, NullMark), Pinot's own is wrong."""
+    return f"headraceNull({quote(name)})"
+
+
+def present_in_case(columns: frozenset[str]) -> str:
+    """The same condition for CASE WHEN."""
+    return " AND ".join(f"{mark(name)} = 0" for name in sorted(columns))
 
 
 @dataclass(frozen=True)
@@ -134,7 +151,9 @@ class Names:
         nulls = (
             frozenset({found.name}) if found.nullable and found.name not in self.known else frozenset[str]()
         )
-        return Scalar(quote(stored), kind, found.pg_type, nulls, column=found)
+        read_sql = f"CAST({quote(stored)} AS LONG)" if kind is Kind.DATE else ""
+        big = kind is Kind.DECIMAL
+        return Scalar(quote(stored), kind, found.pg_type, nulls, column=found, read_sql=read_sql, big=big)
 
     def nullable(self, name: str) -> bool:
         found = self._find(name)
@@ -149,7 +168,7 @@ class Names:
 
     def _system(self, name: str) -> Scalar:
         if name in SYSTEM_COLUMNS:
-            return Scalar(quote(name), _SYSTEM_KINDS[SYSTEM_COLUMNS[name]], SYSTEM_COLUMNS[name].lower())
+            return _system_scalar(name)
         base = name.removesuffix(MICROS_SUFFIX)
         if base != name and self._find(base) is not None:
             instant = self.column(base)
@@ -160,6 +179,13 @@ class Names:
             f"the table `{self.contract.served_name}` has no column `{name}`",
             hint="columns: " + ", ".join(column.name for column in self.contract.columns),
         )
+
+
+def _system_scalar(name: str) -> Scalar:
+    data_type = SYSTEM_COLUMNS[name]
+    if data_type == "TIMESTAMP":
+        return Scalar(f"(CAST({quote(name)} AS LONG) * 1000)", Kind.TIMESTAMP_TZ, "timestamptz")
+    return Scalar(quote(name), Kind.TEXT if data_type == "STRING" else Kind.INTEGER, "")
 
 
 def coerce(constant: Scalar, other: Scalar) -> str:

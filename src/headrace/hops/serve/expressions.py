@@ -15,7 +15,8 @@ from headrace.hops.serve.dialect import (
     Scalar,
     constant_sql,
     literal,
-    present,
+    mark,
+    present_in_case,
     quote,
     unsupported,
 )
@@ -77,11 +78,14 @@ class Expressions:
     def _arithmetic(self, node: exp.Binary, operator: str) -> Scalar:
         one, other = self._operand(node.left), self._operand(node.right)
         kind = _wider(one.kind, other.kind)
+        exact = kind is not Kind.DOUBLE
+        left = f"CAST({one.sql} AS BIG_DECIMAL)" if exact and not one.big else one.sql
         return Scalar(
-            f"({_operand_sql(one)} {operator} {_operand_sql(other)})",
+            f"({left} {operator} {other.sql})",
             kind,
             _NUMERIC_TYPES[kind],
             one.nulls | other.nulls,
+            big=exact,
         )
 
     def _division(self, node: exp.Binary) -> Scalar:
@@ -93,12 +97,12 @@ class Expressions:
                 "a division of whole or decimal numbers row by row",
                 "divide after the aggregation, SUM(a) / COUNT(*), which is exact",
             )
-        sql = f"({_operand_sql(one)} / {_operand_sql(other)})"
+        sql = f"({one.sql} / {other.sql})"
         return Scalar(sql, Kind.DOUBLE, "double precision", one.nulls | other.nulls)
 
     def _negative(self, node: exp.Neg) -> Scalar:
         inner = self._operand(node.this)
-        return Scalar(f"(0 - {inner.sql})", inner.kind, inner.pg_type, inner.nulls)
+        return Scalar(f"(0 - {inner.sql})", inner.kind, inner.pg_type, inner.nulls, big=inner.big)
 
     def _operand(self, node: Node) -> Scalar:
         found = self.scalar(node)
@@ -134,7 +138,7 @@ class Expressions:
                 raise unsupported("COALESCE of a CASE that can be NULL")
             if not option.nulls:
                 return _case_of(kept, option) if kept else option
-            kept.append((present(option.nulls), option))
+            kept.append((present_in_case(option.nulls), option))
         return _case_of(kept, Scalar("NULL", Kind.UNKNOWN, literal=True)) if kept else options[0]
 
     def _truncate(self, node: Node) -> Scalar:
@@ -182,10 +186,6 @@ def _wider(one: Kind, other: Kind) -> Kind:
     return Kind.INTEGER
 
 
-def _operand_sql(operand: Scalar) -> str:
-    return operand.sql
-
-
 def _case_of(branches: list[tuple[str, Scalar]], default: Scalar) -> Scalar:
     """CASE with its type, and where it is NULL.
 
@@ -208,18 +208,19 @@ def _case_of(branches: list[tuple[str, Scalar]], default: Scalar) -> Scalar:
         pg_type,
         opaque_null=not sure,
         present="1" if sure else f"(CASE {marks} ELSE {last} END)",
+        big=any(value.big for value in values),
     )
 
 
 def _is_present(condition: str, value: Scalar) -> str:
     if value.is_null:
         return "0"
-    open_nulls = frozenset(name for name in value.nulls if f"{quote(name)} IS NOT NULL" not in condition)
+    open_nulls = frozenset(name for name in value.nulls if f"{mark(name)} = 0" not in condition)
     return value.present if value.opaque_null else _one_if(open_nulls)
 
 
 def _one_if(nulls: frozenset[str]) -> str:
-    return f"(CASE WHEN {present(nulls)} THEN 1 ELSE 0 END)" if nulls else "1"
+    return f"(CASE WHEN {present_in_case(nulls)} THEN 1 ELSE 0 END)" if nulls else "1"
 
 
 def _branch(value: Scalar, kind: Kind) -> str:
@@ -244,4 +245,4 @@ def presence(scalar: Scalar) -> str:
     """The condition that the expression is not NULL, for CASE and FILTER; empty when it never is."""
     if scalar.opaque_null:
         return all_of([f"{scalar.present} = 1"])
-    return present(scalar.nulls)
+    return present_in_case(scalar.nulls)

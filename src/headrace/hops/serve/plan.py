@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from headrace.hops.serve.dialect import Scalar, quote
+from headrace.hops.serve.dialect import Scalar, mark
 from headrace.hops.serve.truth import FALSE, TRUE
 from headrace.hops.serve.values import decoder, truth
 
@@ -58,7 +58,7 @@ class Items:
         if scalar.literal:
             constant = None if scalar.is_null else decoder(scalar.kind)(scalar.sql)
             return lambda row: constant
-        place = self.add(scalar.sql)
+        place = self.add(scalar.read)
         marks = [self.add(null_mark(name)) for name in sorted(scalar.nulls)]
         read = decoder(scalar.kind, scalar.pg_type)
         if not marks:
@@ -68,7 +68,7 @@ class Items:
 
 def null_mark(name: str) -> str:
     """The expression that tells whether a column is NULL in a row."""
-    return f"isNull({quote(name)})"
+    return mark(name)
 
 
 def where_clause(condition: str) -> str:

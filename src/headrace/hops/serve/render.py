@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.contract import MICROS_SUFFIX, PINOT_TYPE, SYSTEM_COLUMNS, Column, Conversion, TableContract
+from headrace.hops.serve.types import fixed_scale
 from headrace.names import CaptureNames
 
 DECODER_CLASS = "io.headrace.pinot.EnvelopeDecoder"
@@ -32,7 +33,6 @@ WITH_MICROS = frozenset({Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
 _AS_TIME = frozenset({Conversion.DATE, Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
 _RAW_CONVERSIONS = frozenset(
     {
-        Conversion.DECIMAL,
         Conversion.FLOAT,
         Conversion.DOUBLE,
         Conversion.BYTES,
@@ -90,7 +90,7 @@ def schema(contract: TableContract, names: CaptureNames) -> dict[str, object]:
         if column.conversion in _AS_TIME:
             times.append(_time(column.name))
         elif column.conversion is Conversion.DECIMAL:
-            metrics.append({"name": column.name, "dataType": "BIG_DECIMAL"})
+            metrics.append(_decimal(column))
         else:
             dimensions.append(_dimension(column.name, PINOT_TYPE[column.conversion]))
         if column.conversion in WITH_MICROS:
@@ -153,11 +153,14 @@ def custom_configs(contract: TableContract, names: CaptureNames, status: Status)
 def is_raw(column: Column) -> bool:
     """Whether the column is stored without a dictionary.
 
-    Keys have one (point lookups), texts have one of variable length; numbers with fractions, bytes and
-    documents have none, unless an index asked for needs it.
+    Keys have one (point lookups), texts have one of variable length, decimals of a fixed scale have one
+    because Pinot groups them only so (without a fixed scale it would keep 1.0 and 1.00 apart in it); floats,
+    bytes and documents have none, unless an index asked for needs it.
     """
     if column.index in _NEEDS_DICTIONARY:
         return False
+    if column.conversion is Conversion.DECIMAL:
+        return fixed_scale(column.pg_type) is None
     return column.conversion in _RAW_CONVERSIONS or column.pg_type in _LONG_TEXT
 
 
@@ -240,6 +243,15 @@ def _dimension(name: str, data_type: str) -> dict[str, object]:
         document["defaultNullValue"] = 0
     elif data_type in {"FLOAT", "DOUBLE"}:
         document["defaultNullValue"] = 0.0
+    return document
+
+
+def _decimal(column: Column) -> dict[str, object]:
+    """What stands for NULL has the scale of the rest: Pinot keeps 0 and 0.00 apart and sorts them at will."""
+    scale = fixed_scale(column.pg_type)
+    document: dict[str, object] = {"name": column.name, "dataType": "BIG_DECIMAL"}
+    if scale:
+        document["defaultNullValue"] = f"{0:.{scale}f}"
     return document
 
 

@@ -170,6 +170,11 @@ def _canonical(tree: Node, contract: TableContract, alias: str) -> Node:
         folded.setdefault(name.lower(), []).append(name)
 
     def change(node: Node) -> Node:
+        if node.args.get("negate"):
+            positive = node.copy()
+            positive.set("negate", None)
+            return exp.Not(this=exp.Paren(this=positive))
+        _refuse_extras(node)
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
             return node
         if node.table and node.table.lower() != alias.lower():
@@ -181,6 +186,39 @@ def _canonical(tree: Node, contract: TableContract, alias: str) -> Node:
         return exp.column(name, quoted=True)
 
     return rewrite(tree, change)
+
+
+_KNOWN_PARTS: dict[type[Node], set[str]] = {
+    exp.Is: {"this", "expression"},
+    exp.In: {"this", "expressions"},
+    exp.Between: {"this", "low", "high"},
+    exp.Like: {"this", "expression"},
+    exp.Count: {"this", "big_int"},
+    exp.Sum: {"this"},
+    exp.Avg: {"this"},
+    exp.Min: {"this"},
+    exp.Max: {"this"},
+    exp.Distinct: {"expressions"},
+    exp.Case: {"ifs", "default"},
+    exp.If: {"this", "true", "false"},
+    exp.Coalesce: {"this", "expressions"},
+    exp.Filter: {"this", "expression"},
+    exp.TimestampTrunc: {"this", "unit"},
+    exp.Extract: {"this", "expression"},
+    exp.Round: {"this", "decimals"},
+    exp.Ordered: {"this", "desc", "nulls_first"},
+    exp.Group: {"expressions"},
+}
+
+
+def _refuse_extras(node: Node) -> None:
+    """A part that nobody here reads (BETWEEN SYMMETRIC, GROUPING SETS, WITHIN GROUP) must not be dropped."""
+    known = _KNOWN_PARTS.get(type(node))
+    if known is None:
+        return
+    extra = [name for name, part in node.args.items() if part and name not in known]
+    if extra:
+        raise unsupported(f"{node.key.upper()} with `{extra[0]}`")
 
 
 def _keys(clause: Node | None) -> list[Node]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
+from headrace.hops.serve.bounds import Folded, fold
 from headrace.hops.serve.dialect import (
     INSTANTS,
     NUMBERS,
@@ -21,11 +22,15 @@ from headrace.hops.serve.dialect import (
     Scalar,
     coerce,
     constant_sql,
+    mark,
     present,
+    present_in_case,
     quote,
     text,
     unsupported,
 )
+from headrace.hops.serve.literals import number
+from headrace.hops.serve.types import fixed_scale
 
 TRUE, FALSE = "1 = 1", "1 = 0"
 """Constants of `true` and `false`, folded away before anything is sent."""
@@ -82,6 +87,12 @@ class Conditions:
         """Holds exactly where `node` is false."""
         return self._render(node, False)
 
+    def _present(self, columns: frozenset[str]) -> str:
+        return present_in_case(columns) if self.inside_case else present(columns)
+
+    def _null(self, name: str) -> str:
+        return f"{mark(name)} = 1" if self.inside_case else f"{quote(name)} IS NULL"
+
     def _render(self, node: Node, wanted: bool) -> str:
         if isinstance(node, exp.Paren):
             return self._render(node.this, wanted)
@@ -131,13 +142,18 @@ class Conditions:
         if one.opaque_null or other.opaque_null:
             raise unsupported("a comparison with a CASE that can be NULL", "give the CASE an ELSE")
         _same_world(one, other)
-        return all_of([self._compare(one, operator, other), present(one.nulls | other.nulls)])
+        return all_of([self._compare(one, operator, other), self._present(one.nulls | other.nulls)])
 
     def _compare(self, one: Scalar, operator: str, other: Scalar) -> str:
         right = coerce(other, one) if other.literal else other.sql
+        if other.literal and one.column is not None:
+            folded = _folded(one, operator, right, other)
+            if isinstance(folded, bool):
+                return TRUE if folded else FALSE
+            operator, right = folded
         plain = f"{one.sql} {operator} {right}"
-        exact_only_in_case = one.kind is Kind.DECIMAL and (one.column is None or not other.literal)
-        if self.inside_case or not (exact_only_in_case or (other.kind is Kind.DECIMAL and not other.literal)):
+        indexed = one.column is not None and other.literal
+        if self.inside_case or indexed or not (one.big or other.big):
             return plain
         return f"(CASE WHEN {plain} THEN 1 ELSE 0 END) = 1"
 
@@ -152,16 +168,10 @@ class Conditions:
             raise unsupported("IN with anything but constants")
         if not wanted and any(option.is_null for option in options):
             return FALSE
-        kept = [coerce(option, one) for option in options if not option.is_null]
-        if not kept:
-            return FALSE
         sign = "=" if wanted else "<>"
-        each = [f"{one.sql} {sign} {value}" for value in kept]
-        if self.inside_case or one.column is None:
-            found = any_of(each) if wanted else all_of(each)
-        else:
-            found = f"{one.sql} {'IN' if wanted else 'NOT IN'} ({', '.join(kept)})"
-        return all_of([found, present(one.nulls)])
+        each = [self._compare(one, sign, option) for option in options if not option.is_null]
+        found = any_of(each) if wanted else all_of(each)
+        return all_of([found, self._present(one.nulls)])
 
     def _like(self, node: Node, wanted: bool) -> str:
         one, pattern = self.scalar(node.this), self.scalar(node.expression)
@@ -172,7 +182,7 @@ class Conditions:
         if one.kind is not Kind.TEXT or one.column is None or not pattern.literal:
             raise unsupported("LIKE on anything but a text column and a constant")
         like = f"REGEXP_LIKE({one.sql}, {text(like_pattern(pattern.sql))})"
-        return all_of([like if wanted else f"NOT ({like})", present(one.nulls)])
+        return all_of([like if wanted else f"NOT ({like})", self._present(one.nulls)])
 
     def _is(self, node: exp.Is, wanted: bool) -> str:
         target = node.expression
@@ -183,8 +193,8 @@ class Conditions:
             if one.opaque_null:
                 raise unsupported("IS NULL of a CASE")
             if not wanted:
-                return present(one.nulls) or TRUE
-            return any_of([f"{quote(name)} IS NULL" for name in sorted(one.nulls)])
+                return self._present(one.nulls) or TRUE
+            return any_of([self._null(name) for name in sorted(one.nulls)])
         if isinstance(target, exp.Boolean):
             held = self._render(node.this, bool(target.this))
             return held if wanted else self._not_held(node.this, bool(target.this))
@@ -195,7 +205,7 @@ class Conditions:
         one = self.scalar(node)
         if one.column is None:
             raise unsupported("IS NOT TRUE and IS NOT FALSE on anything but a column")
-        return any_of([self._render(node, not value), *(f"{quote(name)} IS NULL" for name in one.nulls)])
+        return any_of([self._render(node, not value), *(self._null(name) for name in one.nulls)])
 
     def _distinct(self, node: Node, same: bool) -> str:
         one, other = self.scalar(node.this), self.scalar(node.expression)
@@ -203,13 +213,13 @@ class Conditions:
             one, other = other, one
         if one.column is None or not other.literal:
             raise unsupported("IS DISTINCT FROM on anything but a column and a constant")
-        null = any_of([f"{quote(name)} IS NULL" for name in one.nulls])
+        null = any_of([self._null(name) for name in one.nulls])
         if other.is_null:
-            return null if same else (present(one.nulls) or TRUE)
+            return null if same else (self._present(one.nulls) or TRUE)
         right = coerce(other, one)
         if same:
-            return all_of([f"{one.sql} = {right}", present(one.nulls)])
-        return any_of([all_of([f"{one.sql} <> {right}", present(one.nulls)]), null])
+            return all_of([f"{one.sql} = {right}", self._present(one.nulls)])
+        return any_of([all_of([f"{one.sql} <> {right}", self._present(one.nulls)]), null])
 
     def _function(self, node: Node, wanted: bool) -> str:
         """Pinot's own boolean functions, which need an index or scan themselves."""
@@ -221,12 +231,12 @@ class Conditions:
         if one.column is None or not pattern.literal:
             raise unsupported(f"{name} on anything but a column and a constant")
         called = f"{name}({one.sql}, {constant_sql(pattern)})"
-        return all_of([called if wanted else f"NOT ({called})", present(one.nulls)])
+        return all_of([called if wanted else f"NOT ({called})", self._present(one.nulls)])
 
 
 def like_pattern(pattern: str) -> str:
     """PostgreSQL's LIKE pattern (`%`, `_`, backslash escapes) as a whole-text regular expression."""
-    out, escaped = ["^"], False
+    out, escaped = ["(?-iu)^"], False
     for letter in pattern:
         if escaped:
             out.append(_regex_letter(letter))
@@ -240,6 +250,16 @@ def like_pattern(pattern: str) -> str:
         else:
             out.append(_regex_letter(letter))
     return "".join([*out, "\\z"])
+
+
+def _folded(one: Scalar, operator: str, right: str, other: Scalar) -> Folded:
+    """A comparison with a constant in values the column can hold."""
+    if one.column is None or one.kind not in NUMBERS:
+        return operator, right
+    folded = fold(one.column.conversion, operator, number(other.sql), fixed_scale(one.pg_type))
+    if one.kind is not Kind.DECIMAL or isinstance(folded, bool):
+        return folded
+    return folded[0], text(folded[1])
 
 
 def _regex_letter(letter: str) -> str:

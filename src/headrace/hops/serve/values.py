@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from headrace.hops.serve.dialect import Kind
+from headrace.hops.serve.types import fixed_scale
 
 Decode = Callable[[object], object]
 
@@ -20,7 +21,7 @@ _MS_PER_DAY = 86_400_000
 
 def decoder(kind: Kind, pg_type: str = "") -> Decode:
     """How a value of that kind is read. None stays None."""
-    if kind is Kind.DECIMAL and (scale := _scale(pg_type)) is not None:
+    if kind is Kind.DECIMAL and (scale := fixed_scale(pg_type)) is not None:
         unit = Decimal(1).scaleb(-scale)
         return lambda value: None if value is None else _rescaled(Decimal(str(value)), unit)
     read = _DECODERS[kind]
@@ -34,7 +35,7 @@ def truth(value: object) -> bool:
 
 def instant(value: object) -> datetime:
     """Microseconds since 1970 -> an instant in UTC."""
-    return _EPOCH + timedelta(microseconds=int(str(value)))
+    return _EPOCH + timedelta(microseconds=integer(value))
 
 
 def integer(value: object) -> int:
@@ -48,7 +49,7 @@ def is_no_value(value: object) -> bool:
 
 
 def _day(value: object) -> date:
-    return _DAY + timedelta(days=int(str(value)) // _MS_PER_DAY)
+    return _DAY + timedelta(days=integer(value) // _MS_PER_DAY)
 
 
 def _rescaled(value: Decimal, unit: Decimal) -> Decimal:
@@ -58,13 +59,6 @@ def _rescaled(value: Decimal, unit: Decimal) -> Decimal:
         digits = value.as_tuple().digits + (0,) * (exponent - wanted)
         return Decimal((value.as_tuple().sign, digits, wanted))
     return value
-
-
-def _scale(pg_type: str) -> int | None:
-    """2 of `numeric(12,2)`; None where the type fixes none."""
-    if not pg_type.startswith("numeric(") or "," not in pg_type:
-        return None
-    return max(int(pg_type[8:-1].split(",")[1]), 0)
 
 
 _DECODERS: dict[Kind, Callable[[object], object]] = {

@@ -1,0 +1,211 @@
+"""`headrace query` against PostgreSQL, the same SQL on the same random rows: the answers must be equal.
+
+Asked while all rows are in the consuming segment, again after a commit, and again with some rows replaced, on
+a table without indexes and on one with all of them.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from psycopg import sql
+
+from headrace.contract import Column, Conversion, TableContract
+from headrace.endpoints import Endpoints
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.query import QueryClient, QueryResult
+from headrace.hops.serve.render import Placement, Status
+from headrace.hops.serve.resource import ServedTable, wait_until_consuming
+from headrace.names import CaptureNames, TableName
+from tests.integration.serve.envelopes import EnvelopeWriter
+from tests.integration.serve.queries import draw, fixed
+
+pytestmark = pytest.mark.engines
+
+ROWS = 400
+QUERIES = 150
+
+COLUMNS = (
+    Column("id", "bigint", Conversion.LONG, False),
+    Column("name", "text", Conversion.TEXT, index="inverted"),
+    Column("plain", "text", Conversion.TEXT),
+    Column("code", "text", Conversion.TEXT, False),
+    Column("flag", "boolean", Conversion.BOOLEAN),
+    Column("qty", "integer", Conversion.INT, index="range"),
+    Column("num", "integer", Conversion.INT, False),
+    Column("big", "bigint", Conversion.LONG),
+    Column("price", "numeric(20,2)", Conversion.DECIMAL),
+    Column("cost", "numeric(12,4)", Conversion.DECIMAL, False),
+    Column("weight", "double precision", Conversion.DOUBLE),
+    Column("raw", "bytea", Conversion.BYTES),
+    Column("day", "date", Conversion.DATE),
+    Column("at", "timestamp without time zone", Conversion.TIMESTAMP_MICROS),
+    Column("atz", "timestamp with time zone", Conversion.TIMESTAMP_TZ),
+    Column("clock", "time without time zone", Conversion.TIME_MICROS),
+    Column("late", "text", Conversion.TEXT),
+)
+
+
+@dataclass
+class Pair:
+    """The same rows in both systems."""
+
+    connection: psycopg.Connection
+    pinot: PinotClient
+    client: QueryClient
+    writer: EnvelopeWriter
+    physical: str
+    name: str
+    random: random.Random
+
+    def put(self, operation: str, rows: list[dict[str, object]]) -> None:
+        names = list(rows[0])
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
+            sql.Identifier(self.name),
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.SQL(", ").join(sql.Placeholder() * len(names)),
+            sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in names),
+        )
+        with self.connection.cursor() as cursor:
+            if operation == "d":
+                cursor.executemany(
+                    sql.SQL("DELETE FROM {} WHERE id = %s").format(sql.Identifier(self.name)),
+                    [(row["id"],) for row in rows],
+                )
+            else:
+                cursor.executemany(statement, [tuple(row.values()) for row in rows])
+        self.writer.write(operation, rows)
+
+    def pinot_answer(self, query: str) -> QueryResult:
+        return self.client.run(query, after={0: self.writer.offset}, timeout_s=30)
+
+    def postgres_answer(self, query: str) -> list[tuple[object, ...]]:
+        with self.connection.cursor() as cursor:
+            return cursor.execute(query.encode()).fetchall()
+
+    def compare(self, query: str) -> None:
+        expected = self.postgres_answer(query)
+        found = self.pinot_answer(query).rows
+        one, other = [_plain(row) for row in expected], [_plain(row) for row in found]
+        if "ORDER BY" not in query:
+            one, other = sorted(one, key=repr), sorted(other, key=repr)
+        assert other == one, query
+
+
+def _plain(row: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(_value(value) for value in row)
+
+
+def _value(value: object) -> object:
+    if isinstance(value, bool | None) or value is None:
+        return value
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, int | Decimal):
+        return Decimal(value).normalize()
+    if isinstance(value, time):
+        text = value.isoformat()
+        return text.rstrip("0") if "." in text else text
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    return value
+
+
+def random_row(source: random.Random, number: int) -> dict[str, object]:
+    def maybe(value: object) -> object:
+        return None if source.random() < 0.3 else value
+
+    start = datetime(2024, 1, 1)  # noqa: DTZ001
+    moment = start + timedelta(microseconds=source.randrange(0, 5 * 86_400_000_000, 999_999))
+    return {
+        "id": number,
+        "name": maybe(source.choice(["", "a", "b", "ab", "A", "null", "a'b", "ä%_"])),
+        "plain": maybe(source.choice(["", "a", "b", "c"])),
+        "code": source.choice(["x", "y", "z"]),
+        "flag": maybe(source.random() < 0.5),
+        "qty": maybe(source.choice([0, 1, 2, 3, -1, 7])),
+        "num": source.choice([0, 1, 2, 3, -5]),
+        "big": maybe(source.choice([0, 1, 2**60 + 1, 2**60 + 3, -(2**60) - 1])),
+        "price": maybe(Decimal(source.choice(["0.00", "1.10", "-2.50", "123456789012345678.91"]))),
+        "cost": Decimal(source.randrange(-10000, 10000)).scaleb(-4),
+        "weight": maybe(source.choice([0.0, 0.5, -1.25, 3.0])),
+        "raw": maybe(source.choice([b"", b"\x00\xff", b"ab"])),
+        "day": maybe(date(2024, 1, 1) + timedelta(days=source.randrange(4))),
+        "at": maybe(moment),
+        "atz": maybe(moment.replace(tzinfo=UTC)),
+        "clock": maybe(time(source.randrange(24), 30, 0, source.choice([0, 120000]))),
+        "late": maybe("late"),
+    }
+
+
+def _create(connection: psycopg.Connection, contract: TableContract) -> None:
+    parts = ", ".join(
+        f'"{column.name}" {column.pg_type}{"" if column.nullable else " NOT NULL"}'
+        for column in contract.columns
+    )
+    connection.execute(f'CREATE TABLE "{contract.served_name}" ({parts}, PRIMARY KEY (id))'.encode())
+
+
+@pytest.fixture(params=["indexed", "bare"])
+def pair(request: pytest.FixtureRequest, engines: Endpoints) -> Iterator[Pair]:
+    name = f"logic_{uuid.uuid4().hex[:8]}"
+    columns = (
+        COLUMNS if request.param == "indexed" else tuple(replace(column, index=None) for column in COLUMNS)
+    )
+    contract = TableContract(TableName("public", name), name, ("id",), columns)
+    names = CaptureNames("logic", 1)
+    topic = names.topic(contract.table)
+    admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})
+    admin.create_topics([NewTopic(topic, 1)])[topic].result()
+    pinot = PinotClient(engines.pinot_controller_url, engines.pinot_broker_url)
+    served = ServedTable(pinot, contract, names, Placement(engines.kafka_bootstrap), Status.LIVE)
+    served.apply()
+    wait_until_consuming(pinot, served.name)
+    connection = psycopg.connect(**engines.source.conninfo(), autocommit=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    _create(connection, contract)
+    writer = EnvelopeWriter(engines.kafka_bootstrap, topic, contract)
+    seed = random.randrange(10**9)
+    print(f"seed {seed}")
+    yield Pair(connection, pinot, QueryClient(pinot, "logic"), writer, served.name, name, random.Random(seed))
+    connection.execute(f'DROP TABLE "{name}"'.encode())
+    connection.close()
+    served.delete()
+    admin.delete_topics([topic])[topic].result()
+    pinot.close()
+
+
+def test_equal_to_postgres_before_and_after_commits(pair: Pair) -> None:
+    source = pair.random
+    # The first rows have no NULL in some columns and are in order, so that Pinot finds them sorted at commit.
+    rows = [random_row(source, number) for number in range(ROWS)]
+    pair.put("c", rows)
+    queries = [query.format(t=pair.name) for query in fixed()]
+    queries += [draw(source).format(t=pair.name) for _ in range(QUERIES)]
+    for query in queries:
+        pair.compare(query)
+    _commit(pair)
+    for query in queries:
+        pair.compare(query)
+    pair.put("u", [random_row(source, source.randrange(ROWS)) for _ in range(60)])
+    pair.put("d", [random_row(source, number) for number in source.sample(range(ROWS), 20)])
+    for query in queries:
+        pair.compare(query)
+
+
+def _commit(pair: Pair) -> None:
+    before = pair.pinot.segments(pair.physical)
+    pair.pinot.force_commit(pair.physical)
+    for _ in range(200):
+        wait_until_consuming(pair.pinot, pair.physical)
+        if len(pair.pinot.segments(pair.physical)) > len(before):
+            return
+    raise AssertionError("the segment was not committed")
