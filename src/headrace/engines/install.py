@@ -27,6 +27,7 @@ from headrace.engines.installation import (
     java_folder,
     library,
     lock_digest,
+    transport_folder,
 )
 from headrace.engines.maven import Progress
 from headrace.engines.versions import FROM_MAVEN, KAFKA, PINOT, EngineVersion
@@ -77,16 +78,18 @@ def _install_engine(engine: EngineVersion, home: Path, progress: Progress) -> No
 
 
 def _install_java(home: Path, compiler: jdk.Jdk, progress: Progress) -> None:
-    target = java_folder(home)
-    if target.is_dir():
-        progress("headrace's Java: complete")
-        return
-    against = {"pinot": library(PINOT, home), "connect": library(KAFKA, home)}
-    with _aside(home) as folder:
-        for part in java_sources.PARTS:
-            progress(f"headrace's Java: compiling {part}")
-            java_sources.compile_part(part, compiler, lock.jars(against[part]), folder / f"{part}.jar")
-        _put_in_place(folder, target)
+    against = {"connect": library(KAFKA, home)}
+    targets = {transport_folder(home): [java_sources.TRANSPORT], java_folder(home): java_sources.PARTS}
+    for target, parts in targets.items():
+        if target.is_dir():
+            continue
+        with _aside(home) as folder:
+            for part in parts:
+                progress(f"headrace's Java: compiling {part}")
+                jars = lock.jars(against.get(part, library(PINOT, home)))
+                java_sources.compile_part(part, compiler, jars, folder / f"{part}.jar")
+            _put_in_place(folder, target)
+    progress("headrace's Java: complete")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Installation:
         kafka_classpath: for the broker.
         connect_classpath: the broker's, then our own classes for Connect.
         connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's.
-        pinot_classpath: Pinot's and ZooKeeper's, then our own classes.
+        pinot_classpath: our replacements of Pinot's classes, Pinot's and ZooKeeper's, our own classes.
         headrace_java: the folder with our own jars, `pinot.jar` and `connect.jar`.
         class_archives: the folder with what class_archives.py made; none of it need be there.
         java: the `java` that runs them all.
@@ -68,18 +68,18 @@ class Installation:
         for engine in FROM_MAVEN:
             if not is_finished(engine, home):
                 raise not_installed(f"{engine.name} {engine.version} is not in {engines_folder(home)}")
-        ours = java_folder(home)
-        if not ours.is_dir():
+        ours, transport = java_folder(home), transport_folder(home)
+        if not (ours.is_dir() and transport.is_dir()):
             raise not_installed(f"headrace's own classes are not in {engines_folder(home)} in this version")
         found = jdk.find()
-        kafka = _classpath(library(KAFKA, home))
+        kafka, pinot = (_classpath(library(engine, home)) for engine in (KAFKA, PINOT))
         return cls(
             home=home,
             postgres_bin=find_postgres_bin(),
             kafka_classpath=kafka,
             connect_classpath=f"{kafka}:{ours / 'connect.jar'}",
             connect_plugin_path=library(DEBEZIUM, home).parent,
-            pinot_classpath=f"{_classpath(library(PINOT, home))}:{ours / 'pinot.jar'}",
+            pinot_classpath=f"{transport / 'transport.jar'}:{pinot}:{ours / 'pinot.jar'}",
             headrace_java=ours,
             class_archives=class_archives_folder(found, home),
             java=found.java,
@@ -118,7 +118,7 @@ def inventory(home: Path) -> list[Item]:
     ]
     ours = java_folder(home)
     digest = ours.name.rpartition("-")[2]
-    present = ours if ours.is_dir() else None
+    present = ours if ours.is_dir() and transport_folder(home).is_dir() else None
     items.append(Item("headrace-java", digest, present is not None, present, "compiled at installation"))
     try:
         found = jdk.find()
@@ -162,12 +162,18 @@ def is_finished(engine: EngineVersion, home: Path) -> bool:
 def java_folder(home: Path) -> Path:
     """Where the present sources, compiled against the present engines, belong."""
     against = " ".join(f"{engine.folder}:{lock_digest(engine)}" for engine in FROM_MAVEN)
-    return engines_folder(home) / f"headrace-java-{java_sources.digest(against)}"
+    return engines_folder(home) / f"headrace-java-{java_sources.digest(java_sources.PARTS, against)}"
+
+
+def transport_folder(home: Path) -> Path:
+    """Where our replacements of Pinot's own classes belong."""
+    digest = java_sources.digest([java_sources.TRANSPORT], f"{PINOT.folder}:{lock_digest(PINOT)}")
+    return engines_folder(home) / f"headrace-transport-{digest}"
 
 
 def class_archives_folder(found: jdk.Jdk, home: Path) -> Path:
     """Where the class archives for these engines on this very JDK belong."""
-    parts = [found.fingerprint, *(lock_digest(engine) for engine in FROM_MAVEN)]
+    parts = [found.fingerprint, transport_folder(home).name, *(lock_digest(engine) for engine in FROM_MAVEN)]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     return engines_folder(home) / f"class-archives-{digest[:16]}"
 

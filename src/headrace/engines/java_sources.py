@@ -1,7 +1,7 @@
 """The project's own Java: where its sources are, and how they become jars.
 
-`java/pinot/src` is compiled against Pinot's jars, `java/connect/src` against Kafka Connect's. Files beside
-the sources that are not Java (service lists) go into the jar as they are.
+`java/pinot/src` and `java/transport/src` are compiled against Pinot's jars, `java/connect/src` against Kafka
+Connect's. Files beside the sources that are not Java (service lists) go into the jar as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from headrace.engines.jdk import Jdk
 from headrace.errors import HeadraceError
 
 PARTS = ("pinot", "connect")
-"""Each becomes one jar."""
+"""Each becomes one jar, which stands at the end of a class path."""
+
+TRANSPORT = "transport"
+"""Replaces a class of Pinot, so its jar stands first; apart, because it hardly ever changes."""
 
 _PACKAGE = Path(__file__).parents[1]
 _RELEASE = "17"
@@ -43,11 +46,11 @@ def sources(part: str, folder: Path | None = None) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def digest(compiled_against: str, folder: Path | None = None) -> str:
+def digest(parts: Sequence[str], compiled_against: str, folder: Path | None = None) -> str:
     """Names a compilation: another one for any other source file, or other jars to compile against."""
     root = folder or source_folder()
     sum_ = hashlib.sha256(compiled_against.encode())
-    for part in PARTS:
+    for part in parts:
         for path in sources(part, root):
             content = path.read_bytes()
             sum_.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())

@@ -21,7 +21,6 @@ CLUSTER = "headrace"
 PORTS = ("pinot_controller", "pinot_broker", "pinot_server", "pinot_server_admin")
 
 QUERY_EXECUTOR = "io.headrace.pinot.SnapshotQueryExecutor"
-ACCESS_FACTORY = "io.headrace.pinot.LoopbackAccessFactory"
 
 _OPENED = (
     "java.base/java.nio",
@@ -140,11 +139,7 @@ def server_settings(
     program: JavaProgram, ports: Mapping[str, int], zookeeper: str, installation: Installation
 ) -> dict[str, object]:
     jar = installation.headrace_java / "pinot.jar"
-    ours: dict[str, object] = {}
-    if java_sources.has_class(jar, QUERY_EXECUTOR):
-        ours["pinot.server.query.executor.class"] = QUERY_EXECUTOR
-    if java_sources.has_class(jar, ACCESS_FACTORY):
-        ours["pinot.server.admin.access.control.factory.class"] = ACCESS_FACTORY
+    own_executor = java_sources.has_class(jar, QUERY_EXECUTOR)
     return {
         "pinot.service.role": "SERVER",
         "pinot.cluster.name": CLUSTER,
@@ -163,7 +158,7 @@ def server_settings(
         "pinot.server.query.executor.timeout": 60000,
         "pinot.server.startup.serviceStatusCheckIntervalMs": 100,
         "pinot.server.shutdown.enableQueryCheck": False,
-        **ours,
+        **({"pinot.server.query.executor.class": QUERY_EXECUTOR} if own_executor else {}),
     }
 
 
