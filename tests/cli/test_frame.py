@@ -85,7 +85,13 @@ def _with_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) ->
 def test_a_bug_is_short_and_leaves_its_traceback_in_a_private_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    body = "def planted() -> None:\n    raise KeyError('postgresql://u:hunter2@h/d')"
+    body = """
+def planted() -> None:
+    try:
+        raise ValueError('duplicate key\\nDETAIL: Key (email)=(ann@example.com)')
+    except ValueError:
+        raise KeyError('postgresql://u:hunter2@h/d')
+"""
     _with_command(monkeypatch, tmp_path, body)
     monkeypatch.setenv("HEADRACE_HOME", str(tmp_path / "home"))
     assert main(["planted"]) == ExitCode.BUG
@@ -98,7 +104,9 @@ def test_a_bug_is_short_and_leaves_its_traceback_in_a_private_file(
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     text = report.read_text()
     assert "planted_command.py" in text
+    assert "builtins.ValueError: duplicate key" in text
     assert "hunter2" not in text
+    assert "ann@example.com" not in text
 
 
 @pytest.mark.parametrize(

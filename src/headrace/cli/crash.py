@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from headrace import __version__
@@ -20,7 +21,7 @@ def write_crash_report(error: BaseException, arguments: list[str]) -> str:
             f"headrace {__version__}, Python {platform.python_version()}, {platform.platform()}",
             f"command: headrace {' '.join(arguments[:1])}",
             "",
-            "".join(traceback.format_exception(error)),
+            *_lines(error),
         ]
     )
     name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
@@ -35,3 +36,16 @@ def write_crash_report(error: BaseException, arguments: list[str]) -> str:
             file.write(redact(text))
         return str(folder / name)
     return "nowhere: no folder could be written"
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    """Frames and first lines: the rest of a server's message may quote a row of the user's."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _lines(earlier)
+        yield "which led to:"
+        yield ""
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip() for line in traceback.format_tb(error.__traceback__))
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {str(error).partition(chr(10))[0]}"
+    yield ""
