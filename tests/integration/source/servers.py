@@ -67,7 +67,7 @@ def _account() -> str | None:
     return "postgres" if os.geteuid() == 0 else None
 
 
-def _identity() -> dict[str, object]:
+def identity() -> dict[str, object]:
     account = _account()
     if account is None:
         return {}
@@ -90,7 +90,7 @@ def folder() -> Path:
 
 
 def run(binary: Path, *arguments: str | Path, cwd: Path) -> None:
-    subprocess.run([binary, *arguments], check=True, capture_output=True, cwd=cwd, **_identity())
+    subprocess.run([binary, *arguments], check=True, capture_output=True, cwd=cwd, **identity())
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def running(
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
     log = (place / "log").open("ab")
     process = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=place, **_identity()
+        [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=place, **identity()
     )
     server = Server(version, port, place)
     try:

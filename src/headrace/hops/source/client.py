@@ -149,6 +149,12 @@ _REMEDIES: tuple[tuple[str, str, str, str], ...] = (
         "try again in a moment",
     ),
     (
+        "statement timeout",
+        "source-too-slow",
+        "PostgreSQL did not answer a question within its time",
+        "try again when the server is less busy; pg_stat_activity shows what it does",
+    ),
+    (
         "unsupported startup parameter",
         "source-transaction-pooler",
         "a connection pooler stands between headrace and PostgreSQL",

@@ -216,6 +216,14 @@ def _rights(server: Row, tables: dict[TableName, SourceTable]) -> Iterator[Headr
                 hint=f"GRANT {table.owner} TO {role}; `headrace grants` prints all of it",
                 where=where,
             )
+        elif foreign := [part.table for part in table.partitions if not part.owned]:
+            yield HeadraceError(
+                "source-not-owner",
+                f"the role {role} may not set the replica identity of {len(foreign)} partitions of {name}",
+                cause=f"for instance {foreign[0]} belongs to another role",
+                hint=f"ALTER TABLE {foreign[0]} OWNER TO {table.owner}",
+                where=where,
+            )
         elif not table.readable and not all(column.readable for column in table.columns):
             yield HeadraceError(
                 "source-no-select",
