@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,12 +95,27 @@ class _Story:
         if not self.json:
             output.answer(text)
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, trend: Sequence[float] = ()) -> None:
+        """A line with the time; on a terminal in colour, with the trend of the freshness behind it."""
         line = f"[{time.monotonic() - self._began:5.1f} s] {text}"
         if self.json:
             output.note(line)
+        elif sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+            self._in_colour(text, trend)
         else:
             output.answer(line)
+
+    def _in_colour(self, text: str, trend: Sequence[float]) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        line = Text(f"[{time.monotonic() - self._began:5.1f} s] ", style="dim")
+        bad = text.startswith("kill") or "DIFFERENT" in text
+        good = "equal" in text or "back after" in text
+        line.append(text, style="bold red" if bad else "bold green" if good else "")
+        if trend:
+            line.append(f" {_sparkline(trend[-12:])}", style="cyan")
+        Console().print(line)
 
     def finish(self, run: _Run, equal: bool) -> None:
         from headrace.verify.freshness import Distribution, histogram
@@ -125,6 +141,13 @@ class _Story:
         self.say(f"  half within {found.p50_ms:.0f} ms, 99% within {found.p99_ms:.0f} ms")
         if run.killed_for_s is not None:
             self.say(f"  (the killed Pinot was away for {run.killed_for_s:.1f} s; those rows are in it)")
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    """One block a value, as high as its share of the highest."""
+    blocks = "▁▂▃▄▅▆▇█"
+    highest = max(values) or 1.0
+    return "".join(blocks[min(int(value / highest * 8), 7)] for value in values)
 
 
 def _prepare(connection: Connection) -> None:
@@ -209,6 +232,7 @@ def _narrate(
     from headrace.verify.freshness import Distribution
 
     began, killed, told = time.monotonic(), False, 0
+    medians: list[float] = []
     while not stop.wait(_REPORT_EVERY_S) and time.monotonic() - began < seconds:
         if chaos and not killed and time.monotonic() - began > seconds / 2:
             killed = True
@@ -216,8 +240,14 @@ def _narrate(
         result = query.run("SELECT COUNT(*), SUM(total) FROM orders")
         count, total = result.rows[0]
         recent, told = run.times_ms[told:], len(run.times_ms)
-        fresh = f"fresh to {Distribution.of(recent).p50_ms:.0f} ms" if recent else "no row seen yet"
-        story.step(f"{run.changes:,} changes; Pinot counts {count:,} orders worth {total or 0:,}; {fresh}")
+        if recent:
+            medians.append(Distribution.of(recent).p50_ms)
+        fresh = f"fresh to {medians[-1]:.0f} ms" if recent else "no row seen yet"
+        told_total = f"{total or 0:,}"
+        story.step(
+            f"{run.changes:,} changes; Pinot counts {count:,} orders worth {told_total}; {fresh}",
+            trend=medians,
+        )
     story.say("")
     story.say(f"  {_QUESTION}")
     answer = query.run(_QUESTION)
