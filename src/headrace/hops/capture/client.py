@@ -2,7 +2,8 @@
 
 Promise: a method returns what the worker said or raises HeadraceError; a missing connector is None. While
 the workers rebalance they answer 409 and ask to be asked again: that is done here, for as long as
-`rebalance_timeout_s`. Nothing else is repeated.
+`rebalance_timeout_s`. A read that failed inside the worker is repeated a few times, as it does when a topic
+is younger than the brokers' knowledge of it. Nothing else is sent twice.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from headrace.errors import HeadraceError, Where
 
 Json = dict[str, object]
 
+READ_ATTEMPTS = 5
+READ_PAUSE_S = 0.5
 _REBALANCE_PAUSE_S = 0.2
 _SECRET = re.compile(r"(?i)(password|secret|key)(\"?\s*[=:]\s*\"?)[^\s\",}]+")
 
@@ -136,8 +139,13 @@ class ConnectClient:
         missing: bool = False,
     ) -> object:
         deadline = time.monotonic() + self._rebalance_timeout_s
+        attempts = 0
         while True:
             answer = self._send(method, path, query, json)
+            attempts += 1
+            if method == "GET" and answer.status_code >= 500 and attempts < READ_ATTEMPTS:
+                time.sleep(READ_PAUSE_S)
+                continue
             if answer.status_code == 404 and missing:
                 return None
             if answer.status_code != 409:
