@@ -28,13 +28,15 @@ def quoted(table: TableName) -> sql.Identifier:
     return sql.Identifier(table.schema, table.table)
 
 
-def alter(client: SourceClient, table: TableName, statement: sql.Composed) -> None:
+def alter(
+    client: SourceClient, table: TableName, statement: sql.Composed, *, attempts: int = ATTEMPTS
+) -> None:
     """Run a statement that needs a strong lock on `table`, in a transaction of its own.
 
     A waiting ALTER makes all later queries of the table wait too, so it waits for a second at most, lets
     everybody pass, and tries again. Raises HeadraceError with the holders' names when that never succeeds.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         if attempt:
             time.sleep(_PAUSE_S)
         try:

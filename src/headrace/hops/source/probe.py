@@ -132,7 +132,11 @@ class WalGuard:
             slots = project_slots(self._client, self._project)
             return slot_alerts(slots, wal_limit_bytes(self._client))
         except Exception:
-            if self._client is not None:
-                self._client.close()
-            self._client = None
+            self.close()
             raise
+
+    def close(self) -> None:
+        """End the session; the next check opens another."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None

@@ -14,7 +14,9 @@ from typing import Any
 from psycopg import sql
 
 from headrace.contract import TableContract
+from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.locking import alter, quoted
 from headrace.names import TableName
 
 _LOOK = """
@@ -25,10 +27,11 @@ WITH wanted AS (
         ON n.nspname = w.schema AND c.relname = w.name
 )
 SELECT w.schema, w.name, w.oid::bigint AS oid,
-       (SELECT jsonb_agg(jsonb_build_array(a.attname, a.attnum, a.atttypid::bigint, a.atttypmod,
-                                           format_type(a.atttypid, a.atttypmod), a.attnotnull)
+       (SELECT jsonb_agg(jsonb_build_array(a.attname, a.attnum,
+                                           format_type(a.atttypid, a.atttypmod), ty.typtype = 'd')
                          ORDER BY a.attnum)
-          FROM pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+          FROM pg_attribute a JOIN pg_type ty ON ty.oid = a.atttypid
+         WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        (SELECT jsonb_agg(jsonb_build_array(pn.nspname, p.relname, p.oid::bigint,
                                            pg_relation_filenode(p.oid)::bigint, p.relreplident)
                          ORDER BY p.oid)
@@ -88,10 +91,10 @@ class PartitionLook:
 
 @dataclass(frozen=True)
 class TableLook:
-    """A table as it is now. Columns by name: attribute number and type."""
+    """A table as it is now. Columns by name: attribute number, type, and whether that is a domain."""
 
     oid: int
-    columns: Mapping[str, tuple[int, str]]
+    columns: Mapping[str, tuple[int, str, bool]]
     key: tuple[str, ...]
     identity: str
     publications: tuple[str, ...]
@@ -112,7 +115,7 @@ def _look(row: dict[str, Any]) -> TableLook | None:
         return None
     return TableLook(
         oid=row["oid"],
-        columns={column[0]: (column[1], column[4]) for column in row["columns"] or ()},
+        columns={column[0]: (column[1], column[2], column[3]) for column in row["columns"] or ()},
         key=tuple(row["key"] or ()),
         identity=row["identity"],
         publications=tuple(row["publications"]),
@@ -171,16 +174,25 @@ def _columns(contract: TableContract, before: TableLook | None, now: TableLook) 
             yield Finding(table, Change.COLUMN_ADDED, f"{name} {now.columns[name][1]}")
     for name in sorted(gone):
         yield Finding(table, Change.COLUMN_GONE, name)
-    if before is None:
-        return
+    yield from _types(contract, {} if before is None else before.columns, now.columns)
+
+
+def _types(
+    contract: TableContract,
+    before: Mapping[str, tuple[int, str, bool]],
+    now: Mapping[str, tuple[int, str, bool]],
+) -> Iterator[Finding]:
+    """Against the contract, and for domains, whose base type it holds, against what is remembered."""
     for column in contract.columns:
-        old, new = before.columns.get(column.name), now.columns.get(column.name)
-        if old is None or new is None or old == new:
+        old, new = before.get(column.name), now.get(column.name)
+        if new is None:
             continue
-        if old[0] != new[0]:
-            yield Finding(table, Change.COLUMN_REPLACED, f"{column.name} was dropped and made again")
-        else:
-            yield Finding(table, Change.COLUMN_RETYPED, f"{column.name}: {old[1]} became {new[1]}")
+        if old is not None and old[0] != new[0]:
+            yield Finding(contract.table, Change.COLUMN_REPLACED, f"{column.name} was dropped and made again")
+            continue
+        was = old[1] if old is not None and (new[2] or old[2]) else column.pg_type
+        if was != new[1] and (old is not None or not new[2]):
+            yield Finding(contract.table, Change.COLUMN_RETYPED, f"{column.name}: {was} became {new[1]}")
 
 
 def _partitions(
@@ -210,6 +222,16 @@ def brought_rows(client: SourceClient, partition: PartitionLook) -> bool:
     return bool(client.value(query))
 
 
+def adopt(client: SourceClient, partition: TableName) -> bool:
+    """Set REPLICA IDENTITY FULL on a new partition, with one try; whether that succeeded."""
+    statement = sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(quoted(partition))
+    try:
+        alter(client, partition, statement, attempts=1)
+    except HeadraceError:
+        return False
+    return True
+
+
 class CatalogueWatch:
     """Looks again and again, and remembers the look at which all was well.
 
@@ -225,7 +247,11 @@ class CatalogueWatch:
         self.baseline: dict[TableName, TableLook | None] = dict(baseline or {})
 
     def findings(self, client: SourceClient) -> list[Finding]:
-        """All differences of now. New partitions that brought no rows become part of what is remembered."""
+        """All differences of now.
+
+        New partitions that brought no rows become part of what is remembered; as they do not inherit REPLICA
+        IDENTITY FULL it is set here, if the lock is free at once.
+        """
         tables = sorted({c.table for group in self._contracts.values() for c in group})
         now = look(client, tables)
         found: dict[tuple[TableName, Change, str], Finding] = {}
@@ -234,19 +260,26 @@ class CatalogueWatch:
                 table = contract.table
                 if self.baseline.get(table) is None:
                     self.baseline[table] = now[table]
-                self._welcome(client, table, now[table])
+                now[table] = self._welcome(client, table, now[table])
                 for finding in compare(contract, publication, self.baseline[table], now[table]):
                     found[finding.table, finding.change, finding.detail] = finding
         return list(found.values())
 
-    def _welcome(self, client: SourceClient, table: TableName, now: TableLook | None) -> None:
+    def _welcome(self, client: SourceClient, table: TableName, now: TableLook | None) -> TableLook | None:
         before = self.baseline.get(table)
         if before is None or now is None or before.oid != now.oid:
-            return
+            return now
         fresh = {
             oid: part
             for oid, part in now.partitions.items()
             if oid not in before.partitions and not brought_rows(client, part)
         }
-        if fresh:
-            self.baseline[table] = replace(before, partitions={**before.partitions, **fresh})
+        if not fresh:
+            return now
+        self.baseline[table] = replace(before, partitions={**before.partitions, **fresh})
+        adopted = {
+            oid: replace(part, identity="f")
+            for oid, part in fresh.items()
+            if part.identity != "f" and adopt(client, part.table)
+        }
+        return replace(now, partitions={**now.partitions, **adopted})
