@@ -143,8 +143,9 @@ def test_signals(number: int, code: int, tmp_path: Path) -> None:
         "commands.COMMANDS = (Entry('slow', 'slow_command:slow', 'Sleeps.'),);"
         "sys.argv = ['headrace', 'slow']; main.run()"
     )
+    # Short sleeps: a signal just before one long sleep would be seen at its end only.
     (tmp_path / "slow_command.py").write_text(
-        "import time\ndef slow() -> None:\n    print('began', flush=True)\n    time.sleep(60)\n"
+        "import time\ndef slow() -> None:\n    print('began', flush=True)\n    while True:\n        time.sleep(0.05)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
