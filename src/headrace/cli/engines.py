@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from headrace.cli import output
@@ -17,8 +19,15 @@ app = typer.Typer(
 
 
 @app.command("install")
-def install(json: Json = False) -> None:
+def install(
+    json: Json = False,
+    trial: Annotated[
+        bool, typer.Option("--trial/--no-trial", help="Start every engine once, in a temporary folder.")
+    ] = True,
+) -> None:
     """Download the engines, check every file against its checksum, compile headrace's own classes.
+
+    Then every engine is started once: that shows that it runs here, and makes later starts quicker.
 
     Needs a JDK, Maven, 1 GB of disk and, this once, a network. Done again it only repairs what is missing or
     damaged. The engines go into HEADRACE_HOME (~/.headrace), where all projects share them.
@@ -30,7 +39,7 @@ def install(json: Json = False) -> None:
     from headrace.engines.install import headrace_home
     from headrace.engines.install import install as install_engines
 
-    installation = install_engines(headrace_home(), output.note)
+    installation = install_engines(headrace_home(), output.note, try_engines=trial)
     if json:
         output.answer_json({"ok": True, "home": str(installation.home), "engines": _documents()})
         return

@@ -41,12 +41,18 @@ REQUIRED_FREE_BYTES = 1_000_000_000
 _ASIDE = ".partial-"
 
 
-def install(home: Path, progress: Progress) -> Installation:
+def install(home: Path, progress: Progress, *, try_engines: bool = True) -> Installation:
     """Install whatever is missing or damaged under `home`; every jar is checked against its lock.
+
+    Args:
+        home: HEADRACE_HOME.
+        progress: takes lines for people.
+        try_engines: start every Java engine once (class_archives.py), unless that was done already.
 
     Raises:
         HeadraceError: `jdk-missing`, `jdk-too-old`, `maven-missing`, `disk-full`, `engine-download-failed`,
-            `engine-checksum-mismatch`, `java-compilation-failed`, `postgres-missing`, `home-not-writable`.
+            `engine-checksum-mismatch`, `java-compilation-failed`, `postgres-missing`, `home-not-writable`,
+            `engine-does-not-start`.
     """
     compiler = jdk.find_compiler()
     find_postgres_bin()
@@ -60,7 +66,7 @@ def install(home: Path, progress: Progress) -> Installation:
                 _install_engine(engine, home, progress)
         _install_java(home, compiler, progress)
         installation = Installation.load(home)
-        if not installation.class_archives.exists():
+        if try_engines and not installation.class_archives.exists():
             class_archives.make(installation, progress)
     return installation
 
@@ -104,14 +110,16 @@ def _aside(home: Path) -> Generator[Path]:
 
 
 def _put_in_place(folder: Path, target: Path) -> None:
-    """Rename `folder` to `target`; a damaged predecessor moves aside first, and is removed with the rest."""
+    """Rename `folder` to `target`; a damaged predecessor moves aside first and is then removed."""
     for path in folder.rglob("*"):
         if path.is_file():
             _flush(path)
+    replaced = folder.with_name(f"{folder.name}-replaced")
     if target.exists():
-        target.rename(folder.with_name(f"{_ASIDE}replaced-{target.name}-{os.getpid()}"))
+        target.rename(replaced)
     folder.rename(target)
     _flush(target.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

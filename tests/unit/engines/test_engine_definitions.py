@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.engines import jvm, kafka, pinot
+from headrace.engines.installation import Installation
+from headrace.engines.stack import DEFAULT_HEAPS_MB, PORT_NAMES, endpoints, stack
+from headrace.errors import HeadraceError
+
+PORTS = {name: 20_000 + at for at, name in enumerate(PORT_NAMES)}
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    """Paths only: a definition reads nothing of what they point to."""
+    return Installation(
+        home=tmp_path,
+        postgres_bin=tmp_path / "bin",
+        kafka_classpath="/engines/kafka.jar",
+        connect_classpath="/engines/kafka.jar:/engines/connect.jar",
+        connect_plugin_path=tmp_path / "debezium",
+        pinot_classpath="/engines/pinot.jar",
+        headrace_java=tmp_path / "java",
+        class_archives=tmp_path / "archives",
+        java=Path("/usr/bin/java"),
+        jdk_major=17,
+    )
+
+
+def test_dependencies_come_first_and_every_port_has_one_owner(
+    tmp_path: Path, installation: Installation
+) -> None:
+    services = stack("shop", tmp_path, PORTS, installation)
+    seen = set[str]()
+    for service in services:
+        assert set(service.depends_on) <= seen
+        seen.add(service.name)
+    owned = [name for service in services for name in service.ports]
+    assert sorted(owned) == sorted(PORT_NAMES)
+
+
+def test_without_embedded_source_there_is_no_postgres(tmp_path: Path, installation: Installation) -> None:
+    services = stack("shop", tmp_path, PORTS, installation, embedded_source=False)
+    assert "postgres" not in {service.name for service in services}
+
+
+def test_heaps_are_stated_and_can_be_changed(tmp_path: Path, installation: Installation) -> None:
+    services = stack("shop", tmp_path, PORTS, installation, {"pinot": 4096}, embedded_source=False)
+    assert {service.name: service.heap_mb for service in services} == {**DEFAULT_HEAPS_MB, "pinot": 4096}
+    assert all(f"-Xmx{service.heap_mb}m" in service.command for service in services)
+
+
+def test_a_heap_for_what_is_no_engine_is_refused(tmp_path: Path, installation: Installation) -> None:
+    with pytest.raises(HeadraceError, match="no engine spark"):
+        stack("shop", tmp_path, PORTS, installation, {"spark": 1})
+
+
+def test_a_path_kafka_would_cut_is_refused(tmp_path: Path, installation: Installation) -> None:
+    (tmp_path / "a,b").mkdir()
+    with pytest.raises(HeadraceError) as caught:
+        stack("shop", tmp_path / "a,b", PORTS, installation)
+    assert caught.value.code == "directory-not-usable"
+
+
+def test_no_engine_listens_for_others(tmp_path: Path, installation: Installation) -> None:
+    for service in stack("shop", tmp_path, PORTS, installation, embedded_source=False):
+        if service.name != "kafka":  # its preparation needs Kafka
+            service.prepare()
+    configurations = tmp_path / ".headrace" / "config"
+    text = "".join(path.read_text() for path in configurations.rglob("*") if path.is_file())
+    for name in ("zookeeper", "connect", "pinot_controller", "pinot_broker", "pinot_server_admin"):
+        assert str(PORTS[name]) in text
+    assert text.count("access.protocols.http.host=127.0.0.1") == 3
+    assert "clientPortAddress=127.0.0.1" in text
+    assert "listeners=http\\://127.0.0.1" in text
+    assert "0.0.0.0" not in text
+
+
+def test_the_password_is_in_no_argument_and_in_no_configuration(
+    tmp_path: Path, installation: Installation
+) -> None:
+    password = endpoints("shop", tmp_path, PORTS).source.password
+    for service in stack("shop", tmp_path, PORTS, installation, embedded_source=False):
+        assert not any(password in argument for argument in service.command)
+        assert password not in str(dict(service.environment))
+    assert password not in repr(endpoints("shop", tmp_path, PORTS))
+
+
+def test_messages_with_row_values_are_filtered_from_pinots_log(
+    tmp_path: Path, installation: Installation
+) -> None:
+    program = jvm.render_log4j(tmp_path / "pinot.log", (), (r"(?s).*a <b> & 'c'.*",))
+    assert "DENY" in program
+    assert "&lt;b&gt; &amp; " in program
+
+
+def test_one_record_may_hold_a_row_of_ten_megabytes_twice() -> None:
+    assert kafka.MAXIMUM_RECORD_BYTES >= 2 * 2 * 10_000_000
+
+
+def test_pinots_ports_are_among_the_stacks() -> None:
+    assert set(pinot.PORTS) <= set(PORT_NAMES)
