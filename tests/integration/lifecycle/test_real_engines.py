@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,12 @@ def _project(name: str) -> RealProject:
     return RealProject(directory)
 
 
+def _remove(project: RealProject) -> None:
+    down(project.directory, purge=True)
+    assert project.alive() == []
+    shutil.rmtree(project.directory)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _installed() -> None:
     install(headrace_home(), lambda _: None)
@@ -81,16 +88,14 @@ def two_projects() -> Generator[tuple[RealProject, RealProject]]:
     projects = _project("first"), _project("second")
     yield projects
     for project in projects:
-        down(project.directory, purge=True)
-        assert project.alive() == []
+        _remove(project)
 
 
 @pytest.fixture(scope="module")
 def project() -> Generator[RealProject]:
     project = _project("lifecycle")
     yield project
-    down(project.directory, purge=True)
-    assert project.alive() == []
+    _remove(project)
 
 
 def test_lifecycle_twice(project: RealProject) -> None:
