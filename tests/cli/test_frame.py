@@ -145,7 +145,8 @@ def test_signals(number: int, code: int, tmp_path: Path) -> None:
     )
     # Short sleeps: a signal just before one long sleep would be seen at its end only.
     (tmp_path / "slow_command.py").write_text(
-        "import time\ndef slow() -> None:\n    print('began', flush=True)\n    while True:\n        time.sleep(0.05)\n"
+        "import time\ndef slow() -> None:\n    print('began', flush=True)\n"
+        "    while True:\n        time.sleep(0.05)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
