@@ -185,3 +185,4 @@ class Refusal:
     reason: str
     hint: str
     where: str = ""
+    code: str = "table-refused"

@@ -105,7 +105,7 @@ class RealInventory:
         place = self._declaration.where(declared.address)
         column = f", column {refusal.column}" if refusal.column else ""
         return HeadraceError(
-            "table-refused",
+            refusal.code,
             f"{refusal.table}{column}: {refusal.reason}",
             hint=refusal.hint,
             where=Where(place.file, place.line, f"table:{refusal.table}"),

@@ -15,7 +15,9 @@ from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
     from headrace.engines.status import EngineStatus, ProjectStatus
+    from headrace.observe.tables import TableStatus
 
+_TABLE_HEADERS = ("TABLE", "SOURCE", "CAPTURE", "STATE", "ROWS", "STORED", "BEHIND", "EXACT")
 _HEADERS = ("ENGINE", "STATE", "PID", "UPTIME", "RESTARTS", "HEAP", "MEMORY", "PORTS")
 
 
@@ -26,10 +28,11 @@ def status(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show how the engines stand, and what is not as it should be.
+    """Show how the engines and the tables stand, and what is not as it should be.
 
-    Reads what the supervisor wrote down and checks it against the processes that are really there; asks no
-    engine, so it answers at once also when one hangs. MEMORY is the proportional set size.
+    Engines: what the supervisor wrote down, checked against the processes that are really there; MEMORY is the
+    proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
+    tombstones, records that Pinot is BEHIND, and whether everything is EXACT.
 
     \b
     Example:
@@ -46,10 +49,48 @@ def status(
         _watch(directory)
         return
     seen = _read(directory)
+    tables, problem = _tables(directory) if seen.ready else ([], None)
     if json:
-        output.answer_json({"ok": True, **seen.as_dict()})
-    else:
-        output.answer(render(seen))
+        listed = [{**vars(one), "exact": one.exact} for one in tables]
+        output.answer_json({"ok": True, **seen.as_dict(), "tables": listed, "tables_problem": problem})
+        return
+    output.answer(render(seen))
+    if tables:
+        output.answer("\n" + render_tables(tables))
+    if problem:
+        output.answer(f"! tables: {problem}")
+
+
+def render_tables(tables: list[TableStatus]) -> str:
+    """The tables for people: one line each, then why one is not exact."""
+    lines = [output.table(_TABLE_HEADERS, [_table_row(one) for one in tables])]
+    for one in tables:
+        lines += [f"! {one.name} is not exact: {reason}" for reason in one.inexact]
+        if one.problem:
+            lines.append(f"! {one.name}: {one.problem}")
+    return "\n".join(lines)
+
+
+def _table_row(one: TableStatus) -> tuple[object, ...]:
+    exact = {True: "yes", False: "NO", None: "?"}[one.exact] if one.status == "live" else None
+    rows, stored, behind = (
+        None if number is None else f"{number:,}"
+        for number in (one.live_rows, one.stored_rows, one.lag_records)
+    )
+    return (one.name, one.source, one.capture, one.status, rows, stored, behind, exact)
+
+
+def _tables(directory: Path) -> tuple[list[TableStatus], str | None]:
+    """How the tables stand, or why that cannot be told."""
+    from headrace.apply.project import open_project
+    from headrace.observe.tables import table_status
+
+    try:
+        project = open_project(directory)
+        with project.connections() as connections:
+            return table_status(project.name, connections.pinot, connections.kafka), None
+    except HeadraceError as error:
+        return [], error.summary
 
 
 def render(seen: ProjectStatus) -> str:

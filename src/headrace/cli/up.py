@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
-
-if TYPE_CHECKING:
-    from headrace.endpoints import Endpoints
-    from headrace.spec.model import Declaration
+from headrace.errors import HeadraceError, HeadraceErrors
 
 
 def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
@@ -29,7 +25,7 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     declaration, directory = open_declaration(project_directory)
     with EngineProgress() as progress:
         endpoints = runtime.up(declaration, directory, progress)
-    make_true(declaration, directory, endpoints)
+    make_true(directory)
     seen = runtime.status(directory)
     if json:
         output.answer_json({"ok": True, "project": declaration.project, **seen.as_dict()})
@@ -42,5 +38,42 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
 
 
-def make_true(declaration: Declaration, directory: Path, endpoints: Endpoints) -> None:
-    """What `up` does once the engines are ready: the place where the declaration is applied."""
+def make_true(directory: Path) -> None:
+    """Apply the declaration; what is not there yet in a source of our own is said, not an error.
+
+    Raises:
+        HeadraceError: `apply-first` when a served table would be dropped: that is never a side effect.
+    """
+    from headrace.apply.project import open_project
+    from headrace.cli.run_lines import show
+    from headrace.plan.render import as_json, summary
+
+    project = open_project(directory)
+    try:
+        found = project.plan()
+    except HeadraceError as error:
+        missing = tables_missing(error)
+        if project.declaration.source is not None or not missing:
+            raise
+        output.warn(
+            f"not in PostgreSQL yet: {', '.join(missing)}",
+            "create them, or `headrace load csv FILE --table T --create`; then `headrace apply`",
+        )
+        return
+    if found.dropped:
+        raise HeadraceError(
+            "apply-first",
+            f"{found.dropped[0]} is still served but no longer declared",
+            hint="run `headrace apply`: it shows what is removed and asks",
+        )
+    if not found.empty:
+        output.note(summary(found))
+        project.apply(as_json(found), show)
+
+
+def tables_missing(error: HeadraceError) -> list[str]:
+    """The tables that do not exist, when that is all that is wrong; else nothing."""
+    errors = error.errors if isinstance(error, HeadraceErrors) else (error,)
+    if any(one.code != "table-missing" for one in errors):
+        return []
+    return sorted(one.where.address.partition(":")[2] for one in errors if one.where and one.where.address)

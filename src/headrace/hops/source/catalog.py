@@ -132,7 +132,9 @@ class _Judge:
         hint = "create it, or take it out of `tables`"
         if near:
             hint = "did you mean " + " or ".join(dict.fromkeys(near)) + "?"
-        self.refuse(None, "there is no such table in the source", hint)
+        where = str(self.declaration.where(self.entry.address))
+        reason = "there is no such table in the source"
+        self.refusals.append(Refusal(self.entry.table, None, reason, hint, where, "table-missing"))
 
     def contract(self, source: SourceTable) -> TableContract | None:
         """The contract, or None; whether it holds is for the refusals to say."""

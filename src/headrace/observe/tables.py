@@ -1,0 +1,113 @@
+"""How every served table stands: which generation, how far behind, how much is stored, whether it is exact.
+
+Promise: reading only, each system asked once per table; a table that cannot be asked says why instead of a
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headrace.errors import HeadraceError
+from headrace.hops.serve.answer import checked_rows
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.directory import Generation, look
+from headrace.hops.serve.probe import live_rejects, positions, stored
+from headrace.hops.serve.render import Status
+from headrace.hops.topic.client import KafkaClient
+from headrace.hops.topic.probe import end_offsets
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One generation of one table.
+
+    Attributes:
+        name: the served name.
+        source: schema and table in PostgreSQL.
+        capture: the number of the generation.
+        status: `building`, `live` or `retired`.
+        lag_records: records of the topic that Pinot has not indexed yet; None when that is not known.
+        live_rows: what a query counts.
+        stored_rows: every version and tombstone Pinot keeps.
+        inexact: why the table is not exact, in words; empty for an exact one.
+        problem: why it could not be asked.
+    """
+
+    name: str
+    source: str
+    capture: int
+    status: str
+    lag_records: int | None = None
+    live_rows: int | None = None
+    stored_rows: int | None = None
+    inexact: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def exact(self) -> bool | None:
+        """False when something could not be carried exactly; None when that is not known."""
+        if self.inexact:
+            return False
+        return None if self.problem else True
+
+
+def table_status(project: str, pinot: PinotClient, kafka: KafkaClient) -> list[TableStatus]:
+    """Every generation of a project's tables, live ones first, by name."""
+    generations = sorted(
+        look(pinot, project).generations, key=lambda one: (one.status is not Status.LIVE, one.served_name)
+    )
+    topics = [one.names.topic(one.contract.table) for one in generations]
+    try:
+        ends = end_offsets(kafka, topics) if topics else {}
+    except HeadraceError:
+        ends = {}
+    return [_one(generation, pinot, ends) for generation in generations]
+
+
+def _one(generation: Generation, pinot: PinotClient, ends: Mapping[str, Mapping[int, int]]) -> TableStatus:
+    known = TableStatus(
+        generation.served_name,
+        str(generation.contract.table),
+        generation.names.number,
+        generation.status.value,
+    )
+    if generation.status is Status.RETIRED:
+        return known
+    end = ends.get(generation.names.topic(generation.contract.table))
+    try:
+        reached = positions(pinot, generation.physical)
+        rows = stored(pinot, generation.physical)
+        inexact = _inexact(generation, pinot)
+    except HeadraceError as error:
+        return TableStatus(known.name, known.source, known.capture, known.status, problem=error.summary)
+    return TableStatus(
+        known.name,
+        known.source,
+        known.capture,
+        known.status,
+        lag_records=_lag(end, reached),
+        live_rows=rows.live_rows,
+        stored_rows=rows.stored_rows,
+        inexact=inexact,
+    )
+
+
+def _lag(end: Mapping[int, int] | None, reached: Mapping[int, int]) -> int | None:
+    if end is None or set(end) - set(reached):
+        return None
+    return sum(max(0, offset - reached[partition]) for partition, offset in end.items())
+
+
+def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
+    reasons: list[str] = []
+    rejected = live_rejects(pinot, generation.physical, generation.contract.key)
+    if rejected:
+        reasons.append(f"{rejected:,} rows could not be carried exactly: `headrace rejects`")
+    flagged = checked_rows(
+        pinot.query(f"SELECT COUNT(*) FROM \"{generation.physical}\" WHERE __reject <> ''")  # noqa: S608
+    )
+    if flagged and int(str(flagged[0][0])):
+        reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
+    return tuple(reasons)
