@@ -16,6 +16,15 @@ DEFAULT_HEAP_MB = 512
 
 CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 
+# Debezium says these at WARN or ERROR, with the value.
+_WITH_ROW_VALUES = (
+    r"(?s).*Unexpected (JDBC )?\S+ value for field.*",
+    r"(?s).*Failed to convert .*value.*",
+    r"(?s).*Cannot parse (time/date|column default) value.*",
+    r"(?s).*Detected new value '.*' for enum type.*",
+    r"(?s).*Infinite\([+-]\) value.*",
+)
+
 
 def connect(
     folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
@@ -32,6 +41,7 @@ def connect(
         heap_mb=heap_mb,
         initial_heap_mb=128,
         options=("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+        hidden=_WITH_ROW_VALUES,
         levels=(
             ("io.debezium", "INFO"),
             # These list whole configurations, or every class they could not load.
