@@ -13,19 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-import psycopg
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
-from psycopg import sql
 
-from headrace.contract import Column, Conversion, TableContract
+from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
-from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.query import QueryClient, QueryResult
-from headrace.hops.serve.render import Placement, Status
-from headrace.hops.serve.resource import ServedTable, wait_until_consuming
-from headrace.names import CaptureNames, TableName
-from tests.integration.serve.envelopes import EnvelopeWriter
+from tests.integration.serve.pairs import Pair, open_pair
 from tests.integration.serve.queries import draw, fixed
 
 pytestmark = pytest.mark.engines
@@ -55,40 +48,17 @@ COLUMNS = (
 
 
 @dataclass
-class Pair:
-    """The same rows in both systems."""
+class Asked:
+    """A table in both systems, and how to ask both the same."""
 
-    connection: psycopg.Connection
-    pinot: PinotClient
+    pair: Pair
     client: QueryClient
-    writer: EnvelopeWriter
-    physical: str
-    name: str
-    random: random.Random
-
-    def put(self, operation: str, rows: list[dict[str, object]]) -> None:
-        names = list(rows[0])
-        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
-            sql.Identifier(self.name),
-            sql.SQL(", ").join(map(sql.Identifier, names)),
-            sql.SQL(", ").join(sql.Placeholder() * len(names)),
-            sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in names),
-        )
-        with self.connection.cursor() as cursor:
-            if operation == "d":
-                cursor.executemany(
-                    sql.SQL("DELETE FROM {} WHERE id = %s").format(sql.Identifier(self.name)),
-                    [(row["id"],) for row in rows],
-                )
-            else:
-                cursor.executemany(statement, [tuple(row.values()) for row in rows])
-        self.writer.write(operation, rows)
 
     def pinot_answer(self, query: str) -> QueryResult:
-        return self.client.run(query, after={0: self.writer.offset}, timeout_s=30)
+        return self.client.run(query, after={0: self.pair.writer.offset}, timeout_s=30)
 
     def postgres_answer(self, query: str) -> list[tuple[object, ...]]:
-        with self.connection.cursor() as cursor:
+        with self.pair.connection.cursor() as cursor:
             return cursor.execute(query.encode()).fetchall()
 
     def compare(self, query: str) -> None:
@@ -146,66 +116,28 @@ def random_row(source: random.Random, number: int) -> dict[str, object]:
     }
 
 
-def _create(connection: psycopg.Connection, contract: TableContract) -> None:
-    parts = ", ".join(
-        f'"{column.name}" {column.pg_type}{"" if column.nullable else " NOT NULL"}'
-        for column in contract.columns
-    )
-    connection.execute(f'CREATE TABLE "{contract.served_name}" ({parts}, PRIMARY KEY (id))'.encode())
-
-
 @pytest.fixture(params=["indexed", "bare"])
-def pair(request: pytest.FixtureRequest, engines: Endpoints) -> Iterator[Pair]:
-    name = f"logic_{uuid.uuid4().hex[:8]}"
+def asked(request: pytest.FixtureRequest, engines: Endpoints) -> Iterator[Asked]:
     columns = (
         COLUMNS if request.param == "indexed" else tuple(replace(column, index=None) for column in COLUMNS)
     )
-    contract = TableContract(TableName("public", name), name, ("id",), columns)
-    names = CaptureNames("logic", 1)
-    topic = names.topic(contract.table)
-    admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})
-    admin.create_topics([NewTopic(topic, 1)])[topic].result()
-    pinot = PinotClient(engines.pinot_controller_url, engines.pinot_broker_url)
-    served = ServedTable(pinot, contract, names, Placement(engines.kafka_bootstrap), Status.LIVE)
-    served.apply()
-    wait_until_consuming(pinot, served.name)
-    connection = psycopg.connect(**engines.source.conninfo(), autocommit=True)
-    connection.execute("SET TimeZone = 'UTC'")
-    _create(connection, contract)
-    writer = EnvelopeWriter(engines.kafka_bootstrap, topic, contract)
+    with open_pair(engines, f"logic_{uuid.uuid4().hex[:8]}", columns) as pair:
+        yield Asked(pair, QueryClient(pair.pinot, pair.project))
+
+
+def test_equal_to_postgres_before_and_after_commits(asked: Asked) -> None:
     seed = random.randrange(10**9)
     print(f"seed {seed}")
-    yield Pair(connection, pinot, QueryClient(pinot, "logic"), writer, served.name, name, random.Random(seed))
-    connection.execute(f'DROP TABLE "{name}"'.encode())
-    connection.close()
-    served.delete()
-    admin.delete_topics([topic])[topic].result()
-    pinot.close()
-
-
-def test_equal_to_postgres_before_and_after_commits(pair: Pair) -> None:
-    source = pair.random
-    # The first rows have no NULL in some columns and are in order, so that Pinot finds them sorted at commit.
-    rows = [random_row(source, number) for number in range(ROWS)]
-    pair.put("c", rows)
+    source, pair = random.Random(seed), asked.pair
+    pair.put("c", [random_row(source, number) for number in range(ROWS)])
     queries = [query.format(t=pair.name) for query in fixed()]
     queries += [draw(source).format(t=pair.name) for _ in range(QUERIES)]
     for query in queries:
-        pair.compare(query)
-    _commit(pair)
+        asked.compare(query)
+    pair.commit()
     for query in queries:
-        pair.compare(query)
-    pair.put("u", [random_row(source, source.randrange(ROWS)) for _ in range(60)])
+        asked.compare(query)
+    pair.put("u", [random_row(source, number) for number in source.sample(range(ROWS), 60)])
     pair.put("d", [random_row(source, number) for number in source.sample(range(ROWS), 20)])
     for query in queries:
-        pair.compare(query)
-
-
-def _commit(pair: Pair) -> None:
-    before = pair.pinot.segments(pair.physical)
-    pair.pinot.force_commit(pair.physical)
-    for _ in range(200):
-        wait_until_consuming(pair.pinot, pair.physical)
-        if len(pair.pinot.segments(pair.physical)) > len(before):
-            return
-    raise AssertionError("the segment was not committed")
+        asked.compare(query)

@@ -113,10 +113,16 @@ def quote(name: str) -> str:
 
 
 def text(value: str) -> str:
-    """A string literal in Pinot's quotes."""
-    if _OPTION_TEXT.search(value):
-        raise unsupported("a text that holds `option(`: Pinot 0.11 takes it for a query option")
-    return "'" + value.replace("'", "''") + "'"
+    """A string literal in Pinot's quotes.
+
+    Pinot 0.11 takes `option(` for the old spelling of query options wherever it stands, within a text too:
+    such a text is put together from two.
+    """
+    found = _OPTION_TEXT.search(value)
+    if found is None:
+        return "'" + value.replace("'", "''") + "'"
+    middle = found.start() + 3
+    return f"CONCAT({text(value[:middle])}, {text(value[middle:])}, '')"
 
 
 def present(columns: frozenset[str]) -> str:

@@ -1,0 +1,46 @@
+"""The audit's fence: a point of the WAL up to which Pinot must have come before it is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from headrace.hops.serve.directory import Generation
+from headrace.hops.source import fence as source_fence
+from headrace.hops.source.client import SourceClient
+from headrace.hops.topic.client import KafkaClient
+from headrace.hops.topic.fence import FenceWatcher
+from headrace.hops.topic.probe import fence_offsets
+
+FENCE_TIMEOUT_S = 30.0
+
+
+class Fence(Protocol):
+    """Where a table's topic ends for everything committed so far."""
+
+    def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
+        """Partition to offset: every change committed before the call lies below.
+
+        Raises HeadraceError `fence-timeout`.
+        """
+        ...
+
+
+class WalFence:
+    """The real one: a message into the WAL, seen in Kafka, then the ends of the topic.
+
+    Args:
+        source: a session of its own, not within a transaction.
+        kafka: the cluster.
+    """
+
+    def __init__(self, source: SourceClient, kafka: KafkaClient) -> None:
+        self._source = source
+        self._kafka = kafka
+
+    def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
+        topic = generation.names.topic(generation.contract.table)
+        with FenceWatcher(self._kafka, generation.names.message_topic) as watcher:
+            fence = source_fence.emit(self._source)
+            watcher.wait(fence.token, timeout_s)
+        return fence_offsets(self._kafka, [topic], timeout_s=timeout_s)[topic]

@@ -1,0 +1,118 @@
+"""One moment of PostgreSQL: rows and the transactions they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from headrace.endpoints import SourceAddress
+from headrace.errors import HeadraceError
+from headrace.hops.source.client import SourceClient
+from headrace.verify.normalise import RowText, key_literals
+
+_XID_SPACE = 1 << 32
+STATEMENT_TIMEOUT_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """`pg_current_snapshot()`: which transactions the snapshot contains."""
+
+    xmin: int
+    xmax: int
+    running: frozenset[int]
+
+    @classmethod
+    def parse(cls, text: str) -> Visibility:
+        """`100:105:101,103`."""
+        xmin, xmax, running = text.split(":")
+        return cls(int(xmin), int(xmax), frozenset(int(xid) for xid in running.split(",") if xid))
+
+    @property
+    def settled(self) -> range:
+        """Transaction numbers, as Debezium gives them, that are surely in the snapshot: the fast answer."""
+        low = self.xmin & (_XID_SPACE - 1)
+        return range(low) if self.xmin < _XID_SPACE else range(0)
+
+    def sees(self, txid: int) -> bool:
+        """Whether the snapshot contains a transaction; Debezium gives its number without the epoch.
+
+        -1 stands for a row without a transaction: it was there before.
+        """
+        if txid < 0:
+            return True
+        full = (self.xmax & ~(_XID_SPACE - 1)) | (txid & (_XID_SPACE - 1))
+        if full > self.xmax:
+            full -= _XID_SPACE
+        return full < self.xmin or (full < self.xmax and full not in self.running)
+
+
+@dataclass(frozen=True)
+class SourceSnapshot:
+    """An open REPEATABLE READ transaction; everything read in it is of one moment."""
+
+    client: SourceClient
+    visibility: Visibility
+
+    def lines(self, text: RowText) -> Generator[str]:
+        """Every row of the table as a line of COPY, without the line end."""
+        table = text.contract.table
+        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(
+            text.source_fields(), sql.Identifier(table.schema, table.table)
+        )
+        yield from self._copy(query)
+
+    def rows(self, text: RowText, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:
+        """The rows of some keys (fields as COPY writes them), by key."""
+        table = text.contract.table
+        wanted = [key_literals(text, key) for key in keys]
+        if not wanted:
+            return {}
+        columns = sql.SQL(", ").join(sql.Identifier(name) for name in text.contract.key)
+        query = sql.SQL("COPY (SELECT {} FROM {} WHERE ({}) IN ({})) TO STDOUT").format(
+            text.source_fields(),
+            sql.Identifier(table.schema, table.table),
+            columns,
+            sql.SQL(", ").join(
+                sql.SQL("({})").format(sql.SQL(", ").join(sql.Literal(value) for value in key))
+                for key in wanted
+            ),
+        )
+        found: dict[tuple[str, ...], list[str]] = {}
+        for line in self._copy(query):
+            parts = line.split("\t")
+            found[tuple(parts[: text.key_width])] = parts
+        return found
+
+    def _copy(self, query: sql.Composed) -> Generator[str]:
+        try:
+            with self.client.connection.cursor() as cursor, cursor.copy(query) as copy:
+                rest = ""
+                for block in copy:
+                    lines = (rest + bytes(block).decode()).split("\n")
+                    rest = lines.pop()
+                    yield from lines
+        except psycopg.Error as error:
+            raise HeadraceError(
+                "verify-source",
+                "PostgreSQL did not let the rows be read",
+                cause=str(error).splitlines()[0],
+                hint="the role needs SELECT on the table: `headrace grants` prints the SQL",
+            ) from error
+
+
+@contextmanager
+def open_snapshot(address: SourceAddress) -> Generator[SourceSnapshot]:
+    """A snapshot of the source as it is now, read only, closed at the end."""
+    with SourceClient.connect(address, statement_timeout_ms=STATEMENT_TIMEOUT_MS) as client:
+        client.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            text = str(client.value("SELECT pg_current_snapshot()::text"))
+            yield SourceSnapshot(client, Visibility.parse(text))
+        finally:
+            if not client.connection.closed:
+                client.execute("ROLLBACK")

@@ -1,0 +1,73 @@
+"""What an audit found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from headrace.names import TableName
+
+
+class Fault(StrEnum):
+    """How a row differs."""
+
+    MISSING = "missing"  # in PostgreSQL, not in Pinot
+    EXTRA = "extra"  # in Pinot, not in PostgreSQL
+    DIFFERENT = "different"  # in both, with another value
+    REJECTED = "rejected"  # in PostgreSQL; could not be carried exactly, set aside
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row that differs.
+
+    Attributes:
+        fault: how.
+        key: the texts of the key columns. A user's values: print them, never log them.
+        columns: the columns that differ, for DIFFERENT.
+        source, pinot: column to text on each side, None for NULL; empty where there is no row.
+        reason: why it was set aside, for REJECTED.
+    """
+
+    fault: Fault
+    key: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    source: tuple[tuple[str, str | None], ...] = ()
+    pinot: tuple[tuple[str, str | None], ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TableVerdict:
+    """The verdict on one table.
+
+    Attributes:
+        table, served_name, physical: which.
+        source_rows: rows in the snapshot.
+        pinot_rows: rows read from Pinot while writes went on.
+        differences: confirmed ones.
+        unconfirmed: rows that looked different and were too many to be looked at again one by one.
+        undecided: rows that kept changing until the time was up.
+        masked: columns of which only NULL or not was compared.
+        seconds: how long it took.
+    """
+
+    table: TableName
+    served_name: str
+    physical: str
+    source_rows: int
+    pinot_rows: int
+    differences: tuple[Difference, ...]
+    unconfirmed: int
+    undecided: int
+    masked: tuple[str, ...]
+    seconds: float
+
+    @property
+    def equal(self) -> bool:
+        """Every row of the source is in Pinot as it is, and nothing else is."""
+        return not (self.differences or self.unconfirmed or self.undecided)
+
+    def count(self, fault: Fault) -> int:
+        """Confirmed differences of one kind."""
+        return sum(1 for difference in self.differences if difference.fault is fault)
