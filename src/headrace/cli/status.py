@@ -30,8 +30,8 @@ def status(
 ) -> None:
     """Show how the engines and the tables stand, and what is not as it should be.
 
-    Engines: what the supervisor wrote down, checked against the processes that are really there; MEMORY is the
-    proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
+    Engines: what the supervisor wrote down, checked against the processes that are really there; MEMORY is
+    the proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
     tombstones, records that Pinot is BEHIND, and whether everything is EXACT.
 
     \b

@@ -19,7 +19,8 @@ class Service:
     Attributes:
         name: `postgres`, `kafka`, `connect`, `zookeeper`, `pinot`.
         command: the whole argv; no secret in it, argv is readable by others.
-        prepare: brings the data folder and configuration files into being; idempotent, called before each start.
+        prepare: brings the data folder and configuration files into being; idempotent, called before each
+            start.
         ready: None once the engine serves, else what is still waited for (`broker answers metadata`).
             Never raises for an engine that is merely not up yet.
         log: where stdout and stderr go, appended.
