@@ -45,8 +45,8 @@ def project(engines_folder: Path) -> Iterator[RunningProject]:
     running = RunningProject(engines_folder, load(engines_folder / "headrace.yaml").project)
     _empty(running)
     running.execute(
-        "CREATE TABLE orders (id bigint PRIMARY KEY, note text)",
-        "CREATE TABLE items (id bigint PRIMARY KEY, note text)",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, note text NOT NULL)",
+        "CREATE TABLE items (id bigint PRIMARY KEY, note text NOT NULL)",
         "INSERT INTO orders SELECT g, 'order ' || g FROM generate_series(1, 500) g",
         "INSERT INTO items SELECT g, 'item ' || g FROM generate_series(1, 300) g",
     )

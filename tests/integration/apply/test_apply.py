@@ -87,7 +87,7 @@ def test_a_table_is_added_to_and_taken_from_a_running_project(project: RunningPr
 def test_a_changed_table_moves_and_readers_never_miss_it(project: RunningProject) -> None:
     project.declare("orders", "items").apply()
     (first,) = project.generations("orders")
-    project.execute("ALTER TABLE orders ADD COLUMN price numeric(10,2) DEFAULT 1.50")
+    project.execute("ALTER TABLE orders ADD COLUMN price bigint NOT NULL DEFAULT 15")
     plan = project.declare("orders", "items").plan()
     (moved,) = [change for change in plan.changes if change.action is Action.REPLACE]
     assert moved.reason == "column price added"
