@@ -86,7 +86,7 @@ def freshness_command(
                         count=count,
                         gap_s=(0.2, max(0.2, longest_gap)),
                         seed=number + 1,
-                        progress=lambda done, all_rows, _: line.step(f"{done} of {all_rows} rows"),
+                        progress=lambda done, all_rows, _: line.step("rows", done, all_rows),
                     )
                 )
             line.finish(f"{runs * count} rows")
@@ -129,9 +129,7 @@ def sustained_command(
                     changes_per_s=rate,
                     duration_s=seconds,
                     first_id=_next_id(session, READINGS),
-                    progress=lambda elapsed_s, seen: line.step(
-                        f"{len(seen):,} transactions", elapsed_s, seconds
-                    ),
+                    progress=lambda elapsed_s, _: line.step("under load", elapsed_s, seconds),
                 )
                 every += result.times_ms
                 results.append(

@@ -96,8 +96,7 @@ def _source(declaration: Declaration, directory: Path) -> SourceAddress:
 
 def _show(line: output.Progress, at: Progress) -> None:
     words = {"reading": "reading", "checking": "checking values", "writing": "writing"}
-    text = f"{words[at.phase]}, {at.rows:,} rows"
-    line.step(text, at.read_bytes if at.phase == "reading" else None, at.total_bytes)
+    line.step(words[at.phase], at.read_bytes if at.phase == "reading" else None, at.total_bytes)
 
 
 def _answer(report: LoadReport) -> None:
