@@ -1,0 +1,46 @@
+"""The commands of the guides, run as a reader would type them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
+
+
+def script(guide: str) -> str:
+    """All commands of a guide, in order; the first that fails ends it."""
+    blocks = BLOCK.findall((GUIDES / guide).read_text())
+    assert blocks, f"{guide} has no commands"
+    return "set -euo pipefail\n" + "\n".join(blocks)
+
+
+def test_getting_started(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    try:
+        done = subprocess.run(
+            ["bash", "-c", script("getting-started.md")],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+    finally:
+        left = tmp_path / "shop" / ".headrace"
+        if left.exists():
+            command = [sys.executable, "-m", "headrace", "-C", str(left.parent), "down", "--purge", "--yes"]
+            subprocess.run(command, env=environment, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert re.search(r"France\W+20\.00", done.stdout), done.stdout
+    assert "orders" in done.stdout and "equal" in done.stdout
+    assert not left.exists()
