@@ -24,11 +24,14 @@ from headrace.engines.folder import ProjectFolder
 from headrace.errors import HeadraceError
 from headrace.names import TableName
 from headrace.plan.model import Plan
-from headrace.spec.model import Declaration
+from headrace.spec.model import Declaration, DeclaredTable
 
 if TYPE_CHECKING:
     from headrace.apply.real import Connections
+    from headrace.apply.stored import StoredRows
     from headrace.hops.serve.query import QueryResult
+    from headrace.verify.audit import Say
+    from headrace.verify.verdict import TableVerdict
 
 NOTHING_DECLARED = Catalogue(())
 
@@ -105,20 +108,35 @@ class Project:
                 after = connections.systems.flow.fence(live.names, [topic])[topic]
             return client.execute(prepared, after=after, timeout_s=timeout_s)
 
+    def verify(
+        self, tables: Iterable[TableName] | None = None, say: Say | None = None
+    ) -> tuple[TableVerdict, ...]:
+        """Compare Pinot with PostgreSQL row for row, while both go on being written.
+
+        Args:
+            tables: all that are declared when absent.
+            say: told how far it is.
+        """
+        from headrace.hops.serve.directory import resolve
+        from headrace.hops.source.client import SourceClient
+        from headrace.verify.audit import Audit
+        from headrace.verify.fence import WalFence
+
+        wanted = [d.table for d in self.declaration.declared] if tables is None else list(tables)
+        names = [self._declared(table).served_name for table in wanted]
+        with self.connections() as connections:
+            source = connections.endpoints.source
+            with SourceClient.connect(source) as session:
+                audit = Audit(connections.pinot, source, WalFence(session, connections.kafka))
+                return tuple(audit.table(resolve(connections.pinot, self.name, name), say) for name in names)
+
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.
 
         Raises:
             HeadraceError: `apply-first` when tables would be dropped by the way.
         """
-        wanted = tuple(tables)
-        unknown = sorted(set(wanted) - {d.table for d in self.declaration.declared})
-        if unknown:
-            raise HeadraceError(
-                "table-not-declared",
-                f"{unknown[0]} is not declared",
-                hint=f"declared: {', '.join(sorted(str(d.table) for d in self.declaration.declared))}",
-            )
+        wanted = [self._declared(table).table for table in tables]
         with self._alone("resync"), self.connections() as connections:
             run = Run(connections.systems, self._folder.root, progress)
             dropped = run.survey().plan.dropped
@@ -130,6 +148,14 @@ class Project:
                 )
             run.ask(wanted)
             return run.converge(None)
+
+    def stored(self, table: TableName) -> StoredRows:
+        """How many versions of rows Pinot keeps of a table, and how many are alive."""
+        from headrace.apply.stored import stored_rows
+
+        served_name = self._declared(table).served_name
+        with self.connections() as connections:
+            return stored_rows(connections.pinot, self.name, served_name)
 
     def ask_for_new_generation(self, tables: Iterable[TableName]) -> None:
         """Note that tables are to start over, and leave the work to the next `apply`."""
@@ -149,6 +175,16 @@ class Project:
         """
         with self._alone("destroy"), self.connections() as connections:
             return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
+
+    def _declared(self, table: TableName) -> DeclaredTable:
+        found = {declared.table: declared for declared in self.declaration.declared}
+        if table in found:
+            return found[table]
+        raise HeadraceError(
+            "table-not-declared",
+            f"{table} is not declared",
+            hint=f"declared: {', '.join(sorted(map(str, found)))}",
+        )
 
     @property
     def _folder(self) -> ProjectFolder:
