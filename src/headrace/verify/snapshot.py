@@ -45,9 +45,12 @@ class Visibility:
         """
         if txid < 0:
             return True
+        # The whole number is the nearest one to the snapshot's: transactions live within half the space.
         full = (self.xmax & ~(_XID_SPACE - 1)) | (txid & (_XID_SPACE - 1))
-        if full > self.xmax:
+        if full - self.xmax > _XID_SPACE // 2:
             full -= _XID_SPACE
+        elif self.xmax - full > _XID_SPACE // 2:
+            full += _XID_SPACE
         return full < self.xmin or (full < self.xmax and full not in self.running)
 
 

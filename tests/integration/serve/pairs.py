@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,10 +75,12 @@ class Pair:
         """Have Pinot commit its consuming segment."""
         before = len(self.pinot.segments(self.physical))
         self.pinot.force_commit(self.physical)
-        for _ in range(100):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             wait_until_consuming(self.pinot, self.physical)
             if len(self.pinot.segments(self.physical)) > before:
                 return
+            time.sleep(0.1)
         raise AssertionError("the segment was not committed")
 
     def _to_source(self, operation: str, rows: Sequence[Row]) -> None:
