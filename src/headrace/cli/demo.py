@@ -154,7 +154,7 @@ def _prepare(connection: Connection) -> None:
     from headrace.feed.workload import create_shop
 
     create_shop(connection)
-    connection.execute("CREATE TABLE pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)")
+    connection.execute("CREATE TABLE IF NOT EXISTS pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)")
 
 
 def _play(project: Project, story: _Story, seconds: float, chaos: bool) -> _Run:

@@ -26,10 +26,10 @@ _EIGHT_COLUMNS = """(id bigint PRIMARY KEY, seq bigint NOT NULL, device integer 
     status text NOT NULL, value numeric(12,3), note text, flag boolean, at timestamptz NOT NULL)"""
 
 _SCHEMA: tuple[LiteralString, ...] = (
-    "CREATE TABLE readings " + _EIGHT_COLUMNS,
-    "CREATE TABLE bulk " + _EIGHT_COLUMNS,
-    "CREATE TABLE bulk_unserved " + _EIGHT_COLUMNS,
-    "CREATE TABLE pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS readings " + _EIGHT_COLUMNS,
+    "CREATE TABLE IF NOT EXISTS bulk " + _EIGHT_COLUMNS,
+    "CREATE TABLE IF NOT EXISTS bulk_unserved " + _EIGHT_COLUMNS,
+    "CREATE TABLE IF NOT EXISTS pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)",
 )
 
 _FILL: LiteralString = """

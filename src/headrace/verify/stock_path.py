@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from headrace.apply.progress import silent, wait_until
 from headrace.errors import HeadraceError
 from headrace.hops.capture import probe
+from headrace.hops.capture.resource import Connector
 from headrace.hops.serve.resource import delete_table, wait_until_consuming
 from headrace.verify.freshness import Path
 
@@ -27,9 +28,11 @@ def stock_path(connections: Connections, table: str) -> Generator[Path]:
     """Carry `public.<table>`, which has a bigint key `id`, at stock settings for the length of a block."""
     topic = f"{NAME}.public.{table}"
     physical = f"{NAME}_{table}"
+    connector = Connector(connections.connect, NAME, _connector(connections, table))
     try:
-        connections.kafka.create_topic(topic, 1, {})
-        connections.connect.put_config(NAME, _connector(connections, table))
+        if connections.kafka.partitions(topic) is None:
+            connections.kafka.create_topic(topic, 1, {})
+        connector.apply()
         wait_until(
             lambda: None if _runs(connections) else "its task does not run yet",
             "the stock connector",
@@ -42,7 +45,7 @@ def stock_path(connections: Connections, table: str) -> Generator[Path]:
         yield Path(NAME, connections.pinot, physical)
     finally:
         delete_table(connections.pinot, physical)
-        connections.connect.delete(NAME)
+        connector.delete()
         wait_until(
             lambda: None if _slot_dropped(connections) else "the slot is still read",
             "the stock slot",
@@ -69,6 +72,8 @@ def _connector(connections: Connections, table: str) -> dict[str, str]:
         "publication.autocreate.mode": "filtered",
         "table.include.list": f"public.{table}",
         "decimal.handling.mode": "string",
+        # The heartbeats of the connector beside it would go to a topic that does not exist.
+        "message.prefix.exclude.list": "headrace\\..*",
         "transforms": "unwrap",
         "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
         "transforms.unwrap.add.fields": "source.ts_ms",
