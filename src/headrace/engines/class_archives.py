@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from headrace.engines import connect, kafka, pinot, zookeeper
+from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.logfile import open_for_append, tail
@@ -76,7 +77,7 @@ class _Trial:
         self._service = service
         with os.fdopen(descriptor, "ab") as log:
             self._process = subprocess.Popen(
-                [java, f"-XX:ArchiveClassesAtExit={self._archive}", *arguments],
+                bound([java, f"-XX:ArchiveClassesAtExit={self._archive}", *arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+from headrace.engines.bound_child import bound
 from headrace.engines.versions import EngineVersion
 from headrace.errors import HeadraceError
 
@@ -68,7 +69,7 @@ def _run(command: list[str], downloaded: Callable[[int], None]) -> list[str] | N
     """The last lines of a failed run, None after a good one. Maven never outlives this call."""
     count, lines = 0, list[str]()
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        bound(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
             assert process.stdout is not None
