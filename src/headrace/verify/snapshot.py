@@ -36,7 +36,7 @@ class Visibility:
     def settled(self) -> range:
         """Transaction numbers, as Debezium gives them, that are surely in the snapshot: the fast answer."""
         low = self.xmin & (_XID_SPACE - 1)
-        return range(low) if self.xmin < _XID_SPACE else range(0)
+        return range(max(low - _XID_SPACE // 2, 0), low)
 
     def sees(self, txid: int) -> bool:
         """Whether the snapshot contains a transaction; Debezium gives its number without the epoch.

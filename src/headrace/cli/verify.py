@@ -1,0 +1,148 @@
+"""`headrace verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headrace.cli import output
+from headrace.cli.options import Json, ProjectDirectory
+from headrace.errors import ExitCode
+
+if TYPE_CHECKING:
+    from headrace.verify.verdict import Difference, TableVerdict
+
+SHOWN = 20
+"""Differing rows printed for each table; `--json` has all that were looked at."""
+
+
+def verify(
+    tables: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE]...", help="All declared ones when absent.")
+    ] = None,
+    project_directory: ProjectDirectory = None,
+    show_values: Annotated[
+        bool,
+        typer.Option("--show-values", help="Print the values of differing columns, not their names only."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compare Pinot with PostgreSQL row for row, while both go on being written.
+
+    Exits with 5 when anything differs. Takes no lock and writes nothing but a message into the WAL.
+
+    \b
+    Example:
+      headrace verify orders
+    """
+    from headrace.apply.project import open_project
+    from headrace.names import TableName
+
+    project = open_project(project_directory)
+    wanted = [TableName.parse(text) for text in tables] if tables else None
+    with output.progress("verify") as progress:
+        verdicts = project.verify(wanted, lambda what, done, total: progress.step(what, done, total or None))
+        progress.finish("equal" if all(verdict.equal for verdict in verdicts) else "not equal")
+    if json:
+        output.answer_json(as_document(verdicts, show_values))
+    else:
+        _print(verdicts, show_values)
+    if not all(verdict.equal for verdict in verdicts):
+        raise typer.Exit(int(ExitCode.DATA_DIFFER))
+
+
+def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str, object]:
+    """The JSON form; values of rows only when they were asked for, keys always."""
+    return {
+        "ok": True,
+        "equal": all(verdict.equal for verdict in verdicts),
+        "tables": [_table(verdict, show_values) for verdict in verdicts],
+    }
+
+
+def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
+    from headrace.verify.verdict import Fault
+
+    return {
+        "table": str(verdict.table),
+        "name": verdict.served_name,
+        "equal": verdict.equal,
+        "source_rows": verdict.source_rows,
+        "pinot_rows": verdict.pinot_rows,
+        **{fault.value: verdict.count(fault) for fault in Fault},
+        "unconfirmed": verdict.unconfirmed,
+        "undecided": verdict.undecided,
+        "masked_columns": list(verdict.masked),
+        "seconds": round(verdict.seconds, 3),
+        "differences": [_difference(difference, show_values) for difference in verdict.differences],
+    }
+
+
+def _difference(difference: Difference, show_values: bool) -> dict[str, object]:
+    found: dict[str, object] = {
+        "fault": difference.fault.value,
+        "key": list(difference.key),
+        "columns": list(difference.columns),
+    }
+    if difference.reason:
+        found["reason"] = difference.reason
+    if show_values:
+        found["source"] = dict(difference.source)
+        found["pinot"] = dict(difference.pinot)
+    return found
+
+
+def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
+    from headrace.verify.verdict import Fault
+
+    headers = ("table", "verdict", "rows", "missing", "extra", "different", "rejected", "seconds")
+    rows = [
+        (
+            str(verdict.table),
+            _word(verdict),
+            verdict.source_rows,
+            *(verdict.count(fault) for fault in Fault),
+            round(verdict.seconds, 1),
+        )
+        for verdict in verdicts
+    ]
+    output.answer(output.table(headers, rows))
+    for verdict in verdicts:
+        for difference in verdict.differences[:SHOWN]:
+            output.answer(f"{verdict.table}: {_line(difference, show_values)}")
+        hidden = len(verdict.differences) - SHOWN + verdict.unconfirmed
+        if hidden > 0:
+            output.answer(f"{verdict.table}: and {hidden:,} more")
+        if verdict.undecided:
+            output.answer(
+                f"{verdict.table}: {verdict.undecided:,} rows kept changing and could not be decided"
+            )
+        if verdict.masked:
+            output.note(f"{verdict.table}: masked, compared for NULL only: {', '.join(verdict.masked)}")
+
+
+def _word(verdict: TableVerdict) -> str:
+    if verdict.equal:
+        return "equal"
+    return "undecided" if not verdict.differences and not verdict.unconfirmed else "differs"
+
+
+def _line(difference: Difference, show_values: bool) -> str:
+    line = f"{difference.fault} ({', '.join(difference.key)})"
+    if difference.reason:
+        return f"{line}: {difference.reason}"
+    if not difference.columns:
+        return line
+    if not show_values:
+        return f"{line}: {', '.join(difference.columns)}"
+    source, pinot = dict(difference.source), dict(difference.pinot)
+    return line + "".join(
+        f"\n  {name}: {_value(source.get(name))} in PostgreSQL, {_value(pinot.get(name))} in Pinot"
+        for name in difference.columns
+    )
+
+
+def _value(value: str | None) -> str:
+    return "NULL" if value is None else f"'{value}'"
