@@ -68,6 +68,7 @@ def test_drift_is_told_from_a_new_wish(memory: Memory, tmp_path: Path) -> None:
     assert actions == {"identity:public.orders": Action.DRIFT, "pinot:shop_lines_1": Action.UPDATE}
     assert "! identity    public.orders (changed by somebody else)" in text(plan)
     assert "identity: default -> full" in text(plan)
+    assert any("headrace verify" in note for note in plan.notes)
     assert [stage.kind for stage in plan.stages] == [StageKind.REPAIR]
 
 

@@ -2,6 +2,9 @@
 
 Promise: of several live generations the newest counts, so the one write that makes the new one live is the
 switch; a crash after it leaves an older live generation that nobody is sent to; the next plan removes it.
+
+The new generation holds everything committed before the switch was begun. In the moment of the switch it can
+be some milliseconds behind what the old one, which went on until then, has answered last.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ def notes(world: World, layout: Layout, stages: tuple[Stage, ...]) -> tuple[str,
     return (
         *_snapshots(world, layout),
         *_identities(world, stages),
+        *_drift(stages),
         *_captures(layout),
         *_dropped(layout, stages),
     )
@@ -44,6 +45,16 @@ def _identities(world: World, stages: tuple[Stage, ...]) -> list[str]:
             "whole old row to the WAL."
         )
     return found
+
+
+def _drift(stages: tuple[Stage, ...]) -> list[str]:
+    """Settings on a row's way: changing them back does not mend what was carried under the wrong ones."""
+    found = [c for stage in stages for c in stage.changes if c.action is Action.DRIFT]
+    if not any(c.kind in (Kind.IDENTITY, Kind.CONNECTOR) for c in found):
+        return []
+    return [
+        "Rows carried while it was changed may be wrong: `headrace verify` tells, `headrace resync` cures."
+    ]
 
 
 def _captures(layout: Layout) -> list[str]:
