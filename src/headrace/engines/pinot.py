@@ -21,6 +21,7 @@ CLUSTER = "headrace"
 PORTS = ("pinot_controller", "pinot_broker", "pinot_server", "pinot_server_admin")
 
 QUERY_EXECUTOR = "io.headrace.pinot.SnapshotQueryExecutor"
+TRANSFORMS = "io.headrace.pinot.NullMark"
 
 _OPENED = (
     "java.base/java.nio",
@@ -139,7 +140,8 @@ def server_settings(
     program: JavaProgram, ports: Mapping[str, int], zookeeper: str, installation: Installation
 ) -> dict[str, object]:
     jar = installation.headrace_java / "pinot.jar"
-    own_executor = java_sources.has_class(jar, QUERY_EXECUTOR)
+    own_classes = java_sources.has_class(jar, QUERY_EXECUTOR)
+    ours = {"pinot.server.query.executor.class": QUERY_EXECUTOR, "pinot.server.transforms": TRANSFORMS}
     return {
         "pinot.service.role": "SERVER",
         "pinot.cluster.name": CLUSTER,
@@ -158,7 +160,7 @@ def server_settings(
         "pinot.server.query.executor.timeout": 60000,
         "pinot.server.startup.serviceStatusCheckIntervalMs": 100,
         "pinot.server.shutdown.enableQueryCheck": False,
-        **({"pinot.server.query.executor.class": QUERY_EXECUTOR} if own_executor else {}),
+        **(ours if own_classes else {}),
     }
 
 
