@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CHANGES_PER_S = 200.0
 _REPORT_EVERY_S = 2.0
+_BACK_WITHIN_S = 240.0
 _TABLES = ("customers", "products", "orders", "order_lines")
 _QUESTION = (
     "SELECT status, COUNT(*) AS orders, SUM(total) AS total FROM orders GROUP BY status ORDER BY status"
@@ -193,6 +194,7 @@ def _play(project: Project, story: _Story, seconds: float, chaos: bool) -> _Run:
                 count=1_000_000,
                 gap_s=(0.05, 0.25),
                 stop=stop,
+                patience_s=_BACK_WITHIN_S,
                 progress=lambda done, all_rows, so_far: run.times_ms.append(so_far.times_ms["demo"][-1]),
             )
 
@@ -213,7 +215,7 @@ def _play(project: Project, story: _Story, seconds: float, chaos: bool) -> _Run:
     finally:
         stop.set()
         for worker in workers:
-            worker.join(timeout=90)
+            worker.join(timeout=_BACK_WITHIN_S)
     if failures:
         raise failures[0]
     return run
@@ -266,7 +268,7 @@ def _kill_pinot(project: Project, story: _Story, query: QueryClient) -> float:
     story.step(f"kill -9 {pid}: Pinot is gone; the shop goes on, Kafka keeps its changes")
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
-    while time.monotonic() - began < 180:
+    while time.monotonic() - began < _BACK_WITHIN_S:
         time.sleep(0.2)
         try:
             query.run("SELECT COUNT(*) FROM orders")
@@ -276,7 +278,9 @@ def _kill_pinot(project: Project, story: _Story, query: QueryClient) -> float:
         story.step(f"Pinot is back after {away_s:.1f} s: started again, caught up, and only then answering")
         return away_s
     raise HeadraceError(
-        "pinot-not-back", "Pinot did not come back within 180 s", hint="see its log with --keep"
+        "pinot-not-back",
+        f"Pinot did not come back within {_BACK_WITHIN_S:.0f} s",
+        hint="see its log with --keep",
     )
 
 

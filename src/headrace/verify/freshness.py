@@ -21,6 +21,9 @@ from headrace.hops.serve.client import PinotClient
 
 NEVER_SEEN_S = 60.0
 _TRANSIENT_PAUSE_S = 0.005
+_AWAY_PAUSE_S = 0.05
+_NO_ANSWER = frozenset({"pinot-unreachable", "pinot-timeout", "pinot-refused"})
+"""No answer is not an answer: the row counts as not yet seen, and the time goes on."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,24 @@ class Path:
         except (answer.Transient, answer.Unserved):
             time.sleep(_TRANSIENT_PAUSE_S)
             return False
+        except HeadraceError as error:
+            if error.code not in _NO_ANSWER:
+                raise
+            time.sleep(_AWAY_PAUSE_S)
+            return False
         return bool(rows and int(str(rows[0][0])) > 0)
 
-    def wait(self, column: str, value: int, committed_at: float) -> float:
+    def wait(self, column: str, value: int, committed_at: float, patience_s: float) -> float:
         """Milliseconds from the commit (`time.perf_counter`) until the row was seen."""
         while True:
             seen = self.sees(column, value)
             now = time.perf_counter()
             if seen:
                 return (now - committed_at) * 1000
-            if now - committed_at > NEVER_SEEN_S:
+            if now - committed_at > patience_s:
                 raise HeadraceError(
                     "never-seen",
-                    f"a committed row was not seen in {self.physical} within {NEVER_SEEN_S:.0f} s",
+                    f"a committed row was not seen in {self.physical} within {patience_s:.0f} s",
                     hint="see `headrace status` for the hop that stands still",
                 )
 
@@ -121,6 +129,7 @@ def measure(
     seed: int = 1,
     progress: Callable[[int, int, Measurement], None] = lambda done, count, so_far: None,
     stop: threading.Event | None = None,
+    patience_s: float = NEVER_SEEN_S,
 ) -> Measurement:
     """Commit single rows at random moments and wait for each on all paths at once.
 
@@ -131,6 +140,7 @@ def measure(
         count: how many rows.
         gap_s: shortest and longest time from one row's end to the next one's commit, drawn evenly.
         stop: ends the measurement early when set.
+        patience_s: a row not seen for so long fails the measurement.
     """
     source = random.Random(seed)  # noqa: S311
     result = Measurement({path.name: [] for path in paths})
@@ -144,20 +154,25 @@ def measure(
         value = first + number
         commit(value)
         committed_at = time.perf_counter()
-        _wait_on_all(paths, column, value, committed_at, result)
+        _wait_on_all(paths, column, value, committed_at, patience_s, result)
         progress(number + 1, count, result)
     return result
 
 
 def _wait_on_all(
-    paths: Sequence[Path], column: str, value: int, committed_at: float, result: Measurement
+    paths: Sequence[Path],
+    column: str,
+    value: int,
+    committed_at: float,
+    patience_s: float,
+    result: Measurement,
 ) -> None:
     """The first path is waited for here, the others in threads; the first failure of any is raised."""
     failures: list[HeadraceError] = []
 
     def look(path: Path) -> None:
         try:
-            result.times_ms[path.name].append(path.wait(column, value, committed_at))
+            result.times_ms[path.name].append(path.wait(column, value, committed_at, patience_s))
         except HeadraceError as error:
             failures.append(error)
 
