@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -134,6 +135,7 @@ def test_a_pooler_is_refused(server: Server, mode: str, ignored: str) -> None:
         pooler.terminate()
         pooler.wait(20)
         log.close()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def test_publications_of_others_that_would_break_writes(client: SourceClient, address: SourceAddress) -> None:
