@@ -19,6 +19,7 @@ from headrace.hops.serve.dialect import INSTANTS, Kind, Scalar, unsupported
 from headrace.hops.serve.expressions import Expressions, presence
 from headrace.hops.serve.plan import Items, Read
 from headrace.hops.serve.truth import FALSE, TRUE, all_of
+from headrace.hops.serve.types import fixed_scale
 from headrace.hops.serve.values import decoder, integer, is_no_value
 
 _LONG_MAX, _LONG_MIN = "9223372036854775807", "-9223372036854775807"
@@ -114,12 +115,14 @@ class Aggregates:
             raise unsupported("COUNT(DISTINCT ...) of an expression that can be NULL")
         here = presence(scalar)
         rows, known = self._rows(""), self._rows(here)
+        # A real zero of a decimal prints as 0.00, the default as 0: two texts, the default is always extra.
+        never = scalar.kind is Kind.DECIMAL and bool(fixed_scale(scalar.pg_type))
         default = self._rows(f"{here} AND {scalar.sql} = {_default_of(scalar)}")
 
         def read(row: list[object]) -> object:
             counted = 0 if is_no_value(row[place]) else integer(row[place])
             has_null = integer(rows(row)) > integer(known(row))
-            return counted - 1 if has_null and integer(default(row)) == 0 else counted
+            return counted - 1 if has_null and (never or integer(default(row)) == 0) else counted
 
         return read
 

@@ -58,6 +58,23 @@ def _fold_decimal(operator: str, value: Decimal, scale: int) -> Folded:
     return _between(operator, format(below, "f"), format(below + unit, "f"))
 
 
+def around_zero(operator: str, scale: int) -> tuple[str, ...]:
+    """A comparison of a decimal with zero, by the neighbours of zero: one or two `operator value`.
+
+    A dictionary of Pinot holds the zeros of the rows (0.00) and the one that stands for NULL (0), equal and
+    side by side; a search for zero finds either. `=` is the conjunction of two, `<>` the disjunction.
+    """
+    step = format(Decimal(1).scaleb(-scale), "f")
+    return {
+        "=": (f"> '-{step}'", f"< '{step}'"),
+        "<>": (f"<= '-{step}'", f">= '{step}'"),
+        "<": (f"<= '-{step}'",),
+        "<=": (f"< '{step}'",),
+        ">": (f">= '{step}'",),
+        ">=": (f"> '-{step}'",),
+    }[operator]
+
+
 def _fold_single(operator: str, value: float) -> Folded:
     if abs(value) > 3.4028234663852886e38:
         return operator in ({"<", "<=", "<>"} if value > 0 else {">", ">=", "<>"})

@@ -90,7 +90,7 @@ def schema(contract: TableContract, names: CaptureNames) -> dict[str, object]:
         if column.conversion in _AS_TIME:
             times.append(_time(column.name))
         elif column.conversion is Conversion.DECIMAL:
-            metrics.append(_decimal(column))
+            metrics.append({"name": column.name, "dataType": "BIG_DECIMAL"})
         else:
             dimensions.append(_dimension(column.name, PINOT_TYPE[column.conversion]))
         if column.conversion in WITH_MICROS:
@@ -243,15 +243,6 @@ def _dimension(name: str, data_type: str) -> dict[str, object]:
         document["defaultNullValue"] = 0
     elif data_type in {"FLOAT", "DOUBLE"}:
         document["defaultNullValue"] = 0.0
-    return document
-
-
-def _decimal(column: Column) -> dict[str, object]:
-    """What stands for NULL has the scale of the rest: Pinot keeps 0 and 0.00 apart and sorts them at will."""
-    scale = fixed_scale(column.pg_type)
-    document: dict[str, object] = {"name": column.name, "dataType": "BIG_DECIMAL"}
-    if scale:
-        document["defaultNullValue"] = f"{0:.{scale}f}"
     return document
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
-from headrace.hops.serve.bounds import Folded, fold
+from headrace.hops.serve.bounds import Folded, around_zero, fold
 from headrace.hops.serve.dialect import (
     INSTANTS,
     NUMBERS,
@@ -151,6 +152,9 @@ class Conditions:
             if isinstance(folded, bool):
                 return TRUE if folded else FALSE
             operator, right = folded
+            zero = _near_zero(one, operator, right)
+            if zero is not None:
+                return zero
         plain = f"{one.sql} {operator} {right}"
         indexed = one.column is not None and other.literal
         if self.inside_case or indexed or not (one.big or other.big):
@@ -260,6 +264,15 @@ def _folded(one: Scalar, operator: str, right: str, other: Scalar) -> Folded:
     if one.kind is not Kind.DECIMAL or isinstance(folded, bool):
         return folded
     return folded[0], text(folded[1])
+
+
+def _near_zero(one: Scalar, operator: str, right: str) -> str | None:
+    """A stored decimal compared with zero, None for anything else."""
+    scale = fixed_scale(one.pg_type)
+    if one.kind is not Kind.DECIMAL or scale is None or Decimal(right.strip("'")) != 0:
+        return None
+    parts = [f"{one.sql} {part}" for part in around_zero(operator, scale)]
+    return any_of(parts) if operator == "<>" else all_of(parts)
 
 
 def _regex_letter(letter: str) -> str:
