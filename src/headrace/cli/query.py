@@ -6,6 +6,7 @@ import csv as csv_text
 import json as json_text
 import sys
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,6 +103,8 @@ def _json_value(value: object) -> object:
 def _text(value: object) -> str:
     if isinstance(value, bytes):
         return "\\x" + value.hex()
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date):

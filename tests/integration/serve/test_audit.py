@@ -13,6 +13,7 @@ import pytest
 
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
+from headrace.hops.serve import probe
 from headrace.verify.audit import Audit
 from headrace.verify.verdict import Fault, TableVerdict
 from tests.integration.serve.pairs import Pair, open_pair
@@ -136,3 +137,21 @@ def test_masked_columns_are_named(engines: Endpoints) -> None:
         pair.put("c", [{"id": 1, "plain": "***"}], source=False)
         verdict = audit(pair, engines)
         assert (verdict.equal, verdict.masked) == (True, ("plain",))
+
+
+def test_rows_that_cannot_be_carried_are_rejects_until_they_change(pair: Pair, engines: Endpoints) -> None:
+    source = random.Random(5)
+    rows = [{**random_row(source, number), "price": Decimal(1)} for number in range(5)]
+    pair.put("c", rows)
+    pair.put("u", [{**rows[1], "price": Decimal("NaN")}, {**rows[2], "price": Decimal("NaN")}])
+    pair.put("u", [rows[2]])
+    verdict = audit(pair, engines)
+    assert [(one.fault, one.key) for one in verdict.differences] == [(Fault.REJECTED, ("1",))]
+    assert "price" in verdict.differences[0].reason
+    assert not verdict.equal
+    found = probe.rejects(pair.pinot, pair.physical, ("id",))
+    assert [reject.key for reject in found] == [(1,)]
+    pair.commit()
+    pair.put("d", [rows[1]])
+    assert audit(pair, engines).equal
+    assert probe.live_rejects(pair.pinot, pair.physical, ("id",)) == 0

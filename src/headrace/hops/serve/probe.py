@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import cast
 
 from headrace.contract import Kind
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.dialect import quote, text
+
+_WITHOUT_KEY = 4
+"""`__kind` of a record whose very key could not be read (java/pinot, RowKind)."""
+
+_KEYS_PER_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class TableHealth:
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that could not be carried exactly; its key's column values and why.
+    """A row that is not carried exactly: its key's column values (none when unreadable) and why.
 
     `key` holds a user's values: print it only where that was asked for.
     """
@@ -133,44 +140,56 @@ def health(client: PinotClient, table: str) -> TableHealth:
 
 
 def live_rejects(client: PinotClient, table: str, key: tuple[str, ...]) -> int:
-    """Rows that could not be carried exactly and were not replaced since; above 0 the table is not exact."""
+    """Rows that are not carried exactly and were not replaced since; above 0 the table is not exact."""
     return len(rejects(client, table, key))
 
 
 def rejects(
     client: PinotClient, table: str, key: tuple[str, ...], *, limit: int = 100_000
 ) -> tuple[Reject, ...]:
-    """Rejects that are still the newest version of their key, oldest first; at most `limit` are looked at.
+    """What makes the table not exact, oldest first; at most `limit` of each sort are looked at.
 
-    A reject is out of every answer, so all stored rows are read. A later row or tombstone of the same key
-    clears it, and so does a later truncate.
+    Rejects that are still the newest version of their key (a later row, tombstone or truncate clears them),
+    records without a readable key (only a truncate clears those), and live rows with a remark: their source
+    has a column that the declaration does not know, or lacks one.
     """
-    columns = ", ".join([*(f'"{name}"' for name in key), "__offset", "__lsn", "__reject"])
-    found = _stored_rows(
-        client,
-        f'SELECT {columns} FROM "{table}" WHERE __kind = {Kind.REJECT} ORDER BY __offset LIMIT {limit}',  # noqa: S608
-    )
-    if not found:
-        return ()
-    newest = _newest_offsets(client, table, key)
-    width = len(key)
+    columns = ", ".join([*(quote(name) for name in key), "__offset", "__lsn", "__reject", "__kind"])
+    select = f'SELECT {columns} FROM "{table}" WHERE'  # noqa: S608
+    order = f"ORDER BY __offset LIMIT {limit}"
+    found = _stored_rows(client, f"{select} __kind IN ({Kind.REJECT}, {_WITHOUT_KEY}) {order}")
+    newest = _newest_offsets(client, table, key, [row for row in found if row[-1] == Kind.REJECT])
+    cleared = newest.get((), -1)
     kept: list[Reject] = []
     for row in found:
-        values, offset = tuple(row[:width]), int(str(row[width]))
-        if offset >= max(newest.get(values, -1), newest.get((), -1)):
-            kept.append(Reject(values, str(row[width + 2]), int(str(row[width + 1])), offset))
-    return tuple(kept)
+        values, offset = tuple(row[: len(key)]), int(str(row[len(key)]))
+        readable = row[-1] == Kind.REJECT
+        if offset > cleared and (not readable or offset >= newest.get(values, -1)):
+            kept.append(_reject(row, len(key), readable=readable))
+    remarked = checked_rows(client.query(f"{select} __reject <> '' {order}", timeout_s=30.0))
+    kept += [_reject(row, len(key), readable=True) for row in remarked]
+    return tuple(sorted(kept, key=lambda reject: reject.offset))
 
 
-def _newest_offsets(client: PinotClient, table: str, key: tuple[str, ...]) -> dict[tuple[object, ...], int]:
-    """Key to its newest stored offset, for keys that have a reject; `()` to that of the last truncate."""
-    names = ", ".join(f'"{name}"' for name in key)
-    per_key = _stored_rows(
-        client,
-        f'SELECT {names}, MAX(__offset), MAX(__kind) FROM "{table}" WHERE __kind <> {Kind.TRUNCATE} '  # noqa: S608
-        f"GROUP BY {names} HAVING MAX(__kind) >= {Kind.REJECT} LIMIT 1000000",
-    )
-    newest = {tuple(row[: len(key)]): int(float(str(row[len(key)]))) for row in per_key}
+def _reject(row: list[object], width: int, *, readable: bool) -> Reject:
+    key = tuple(row[:width]) if readable else ()
+    return Reject(key, str(row[width + 2]), int(str(row[width + 1])), int(str(row[width])))
+
+
+def _newest_offsets(
+    client: PinotClient, table: str, key: tuple[str, ...], found: list[list[object]]
+) -> dict[tuple[object, ...], int]:
+    """Key to its newest stored offset for the keys of `found`; `()` to that of the last truncate."""
+    keys = list(dict.fromkeys(tuple(row[: len(key)]) for row in found))
+    names = ", ".join(quote(name) for name in key)
+    newest: dict[tuple[object, ...], int] = {}
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        condition = _key_condition(key, keys[start : start + _KEYS_PER_QUERY])
+        for row in _stored_rows(
+            client,
+            f'SELECT {names}, MAX(__offset) FROM "{table}" WHERE {condition} '  # noqa: S608
+            f"GROUP BY {names} LIMIT {_KEYS_PER_QUERY}",
+        ):
+            newest[tuple(row[: len(key)])] = int(float(str(row[len(key)])))
     truncates = _stored_rows(
         client,
         f'SELECT __offset FROM "{table}" WHERE __kind = {Kind.TRUNCATE} ORDER BY __offset DESC LIMIT 1',  # noqa: S608
@@ -178,6 +197,23 @@ def _newest_offsets(client: PinotClient, table: str, key: tuple[str, ...]) -> di
     if truncates:
         newest[()] = int(str(truncates[0][0]))
     return newest
+
+
+def _key_condition(key: tuple[str, ...], values: list[tuple[object, ...]]) -> str:
+    if len(key) == 1:
+        return f"{quote(key[0])} IN ({', '.join(_literal(value[0]) for value in values)})"
+    return " OR ".join(
+        "("
+        + " AND ".join(f"{quote(name)} = {_literal(one)}" for name, one in zip(key, value, strict=True))
+        + ")"
+        for value in values
+    )
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | Decimal) else text(str(value))
 
 
 def _stored_rows(client: PinotClient, sql: str) -> list[list[object]]:

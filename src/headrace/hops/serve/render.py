@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headrace.contract import MICROS_SUFFIX, PINOT_TYPE, SYSTEM_COLUMNS, Column, Conversion, TableContract
+from headrace.contract import (
+    MICROS_SUFFIX,
+    PINOT_TYPE,
+    SYSTEM_COLUMNS,
+    UNAVAILABLE,
+    Column,
+    Conversion,
+    TableContract,
+)
 from headrace.hops.serve.types import fixed_scale
 from headrace.names import CaptureNames
 
@@ -19,6 +27,9 @@ UPSERT_MANAGER_CLASS = "io.headrace.pinot.ArrivalUpsertMetadataManager"
 
 CONTRACT_PROPERTY = "stream.kafka.decoder.prop.headrace.contract"
 """How the decoder is told the contract."""
+
+UNAVAILABLE_PROPERTY = "stream.kafka.decoder.prop.headrace.unavailable"
+"""How the decoder is told what stands for a value the log does not hold."""
 
 MAX_STRING_LENGTH = 2147483647
 """Pinot cuts longer strings without a word; its own default is 512."""
@@ -204,6 +215,7 @@ def _stream(contract: TableContract, names: CaptureNames, place: Placement) -> d
         "stream.kafka.consumer.factory.class.name": CONSUMER_FACTORY_CLASS,
         "stream.kafka.decoder.class.name": DECODER_CLASS,
         CONTRACT_PROPERTY: contract.to_json(),
+        UNAVAILABLE_PROPERTY: UNAVAILABLE,
         "stream.kafka.consumer.prop.auto.offset.reset": "smallest",
         "stream.kafka.isolation.level": "read_committed",
         "stream.kafka.fetch.timeout.millis": "1000",

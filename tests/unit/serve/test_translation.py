@@ -1,0 +1,118 @@
+"""What is sent to Pinot for a SELECT, without a server; that the answers are right is tested on real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from headrace.contract import Column, Conversion, TableContract
+from headrace.errors import HeadraceError
+from headrace.hops.serve import statement
+from headrace.hops.serve.directory import Generation
+from headrace.hops.serve.query import compile_select
+from headrace.hops.serve.render import Status
+from headrace.names import CaptureNames, TableName
+
+CONTRACT = TableContract(
+    TableName("public", "orders"),
+    "orders",
+    ("id",),
+    (
+        Column("id", "bigint", Conversion.LONG, False),
+        Column("Name", "text", Conversion.TEXT),
+        Column("qty", "integer", Conversion.INT),
+        Column("num", "integer", Conversion.INT, False),
+        Column("price", "numeric(12,2)", Conversion.DECIMAL),
+        Column("ratio", "real", Conversion.FLOAT, False),
+        Column("at", "timestamp without time zone", Conversion.TIMESTAMP_MICROS, False),
+        Column("day", "date", Conversion.DATE, False),
+    ),
+)
+GENERATION = Generation("shop_orders_3", "orders", CaptureNames("shop", 3), Status.LIVE, CONTRACT)
+
+
+def sent(sql: str) -> str | None:
+    return compile_select(statement.parse(sql).bind(CONTRACT), GENERATION)[1].sql
+
+
+def where(condition: str) -> str:
+    found = sent(f"SELECT id FROM orders WHERE {condition} LIMIT 1")
+    return "nothing" if found is None else found.partition(" WHERE ")[2].removesuffix(" LIMIT 1")
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("num = 1", '"num" = 1'),
+        ("qty <> 1", '("qty" <> 1 AND "qty" IS NOT NULL)'),
+        ("NOT (qty = 1)", '("qty" <> 1 AND "qty" IS NOT NULL)'),
+        ("NOT (qty > 1 AND num < 2)", '(("qty" <= 1 AND "qty" IS NOT NULL) OR "num" >= 2)'),
+        ("name IS NULL", '"Name" IS NULL'),
+        ("NOT (name IS NULL)", '"Name" IS NOT NULL'),
+        ("qty NOT IN (1, NULL)", "nothing"),
+        ("num IS NULL", "nothing"),
+        ("1 < num", '"num" > 1'),
+        ("num = 1.5", "nothing"),
+        ("num < 1.5", '"num" <= 1'),
+        ("num > 3000000000", "nothing"),
+        ("num < 3000000000", ""),
+        ("ratio = 0.1", "nothing"),
+        ("price = 1.1", '("price" = \'1.10\' AND "price" IS NOT NULL)'),
+        ("price = 1.111", "nothing"),
+        ("price > 0", '("price" >= \'0.01\' AND "price" IS NOT NULL)'),
+        ("at > '2024-01-01 00:00:00.000001'", '"at__micros" > 1704067200000001'),
+        ("day = '2024-01-02'", '"day" = 1704153600000'),
+        ("name = 'it''s'", "(\"Name\" = 'it''s' AND \"Name\" IS NOT NULL)"),
+        ("name = 'option(a)'", "(\"Name\" = CONCAT('opt', 'ion(a)', '') AND \"Name\" IS NOT NULL)"),
+        ("name LIKE 'a.%'", '(REGEXP_LIKE("Name", \'(?-iu)^a\\.(?s:.*)\\z\') AND "Name" IS NOT NULL)'),
+    ],
+)
+def test_conditions(condition: str, expected: str) -> None:
+    found = where(condition)
+    assert found == expected or (
+        expected == "" and "WHERE" not in (sent(f"SELECT id FROM orders WHERE {condition}") or "WHERE")
+    )
+
+
+def test_the_physical_table_is_asked_and_the_limit_is_far() -> None:
+    assert sent("SELECT id FROM orders") == 'SELECT "id" FROM "shop_orders_3" LIMIT 1000001'
+
+
+def test_star_is_the_users_columns() -> None:
+    select = statement.parse("SELECT * FROM orders").bind(CONTRACT)
+    _, plan = compile_select(select, GENERATION)
+    assert [column.name for column in plan.columns] == [column.name for column in CONTRACT.columns]
+    assert "__kind" not in (plan.sql or "")
+
+
+def test_sums_are_exact() -> None:
+    assert "SUMPRECISION" in (sent("SELECT SUM(price) FROM orders") or "")
+    _, plan = compile_select(statement.parse("SELECT MIN(price) FROM orders").bind(CONTRACT), GENERATION)
+    assert plan.warnings
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELEC 1", "query-syntax"),
+        ("SELECT 1; SELECT 2", "query-syntax"),
+        ("DELETE FROM orders", "query-unsupported"),
+        ("SELECT * FROM orders JOIN b ON true", "query-unsupported"),
+        ("SELECT * FROM (SELECT 1) x", "query-unsupported"),
+        ("WITH a AS (SELECT 1) SELECT * FROM orders", "query-unsupported"),
+        ("SELECT id FROM orders WHERE id IN (SELECT 1)", "query-unsupported"),
+        ("SELECT id FROM orders WHERE qty BETWEEN SYMMETRIC 2 AND 1", "query-unsupported"),
+        ("SELECT nope FROM orders", "query-column-unknown"),
+        ("SELECT other.id FROM orders", "query-column-unknown"),
+        ("SELECT id, COUNT(*) FROM orders", "query-syntax"),
+        ("SELECT qty / num FROM orders", "query-unsupported"),
+        ("SELECT random() FROM orders", "query-unsupported"),
+        ("SELECT id FROM orders WHERE day = 'soon'", "query-literal"),
+        ("SELECT id FROM orders GROUP BY 3", "query-syntax"),
+    ],
+)
+def test_what_cannot_be_answered_exactly_is_refused(sql: str, code: str) -> None:
+    with pytest.raises(HeadraceError) as caught:
+        select = statement.parse(sql).bind(CONTRACT)
+        _, plan = compile_select(select, GENERATION)
+        plan.read([[1] * 9])
+    assert caught.value.code == code
