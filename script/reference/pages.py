@@ -9,6 +9,7 @@ from script.reference.commands import commands_page
 from script.reference.declaration import declaration_page
 from script.reference.errors import errors_page
 from script.reference.exit_codes import exit_codes_page
+from script.reference.types import types_page
 
 from headrace.spec.schema import schema_text
 
@@ -22,6 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": lambda: NOTICE + commands_page(),
     "exit-codes.md": lambda: NOTICE + exit_codes_page(),
     "errors.md": lambda: NOTICE + errors_page(ROOT / "src" / "headrace"),
+    "types.md": lambda: NOTICE + types_page(),
     "headrace.schema.json": schema_text,
 }
 """What each file should hold now."""

@@ -154,6 +154,9 @@ class TableContract:
 _contract = TypeAdapter(TableContract)
 
 
+UNAVAILABLE = "__headrace_unavailable_6f1d0c94b7__"
+"""What the connector writes for a value the log does not hold; its own default is a text people quote."""
+
 SYSTEM_COLUMNS: dict[str, str] = {
     "__kind": "INT",
     "__op": "STRING",

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.temporary_postgres import TemporaryPostgres
 
 from headrace.errors import HeadraceError
 from headrace.feed.csv_reader import Dialect
 from headrace.feed.load import LoadOptions, LoadReport, load_csv
 from headrace.names import TableName
+from tests.temporary_postgres import TemporaryPostgres
 
 T = TableName("public", "t")
 

@@ -98,7 +98,9 @@ def sustained_command(
     rate: Annotated[
         float, typer.Option("--rate", min=20, help="Changes a second, half of them updates.")
     ] = 2000.0,
-    seconds: Annotated[float, typer.Option("--for", metavar="SECONDS", min=1)] = 600.0,
+    seconds: Annotated[
+        float, typer.Option("--for", metavar="SECONDS", min=1, help="How long the changes go on.")
+    ] = 600.0,
     quick: Quick = False,
     runs: Runs = 1,
     keep: Keep = None,

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.contract import Mask, TableContract
+from headrace.contract import UNAVAILABLE, Mask, TableContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError, Where
+from headrace.hops.source.types import SESSION_OPTIONS, snapshot_select
 from headrace.hops.topic.resource import MAX_RECORD_BYTES, offset_topic
 from headrace.names import CaptureNames, TableName
 
@@ -68,7 +69,7 @@ def connector_config(
         **_freshness(poll_interval_ms),
         **_exactness(names),
         **_values(),
-        **_snapshot(),
+        **_snapshot(tables),
         **_liveness(names),
         **_guard(tables, guard),
     }
@@ -110,6 +111,8 @@ def _source(source: SourceAddress) -> dict[str, str]:
         "database.user": source.user,
         "database.password": f"${{file:{source.password_file}:password}}",
         "database.sslmode": source.sslmode,
+        # The server's own defaults for floats, bytes, dates and zones would change or break values.
+        "driver.options": SESSION_OPTIONS,
     }
     if source.sslrootcert:
         settings["database.sslrootcert"] = source.sslrootcert
@@ -196,11 +199,17 @@ def _values() -> dict[str, str]:
         "interval.handling.mode": "string",
         "binary.handling.mode": "base64",
         "hstore.handling.mode": "json",
+        "unavailable.value.placeholder": UNAVAILABLE,
     }
 
 
-def _snapshot() -> dict[str, str]:
+def _snapshot(tables: Sequence[TableContract]) -> dict[str, str]:
+    selects = {str(t.table): select for t in tables if (select := snapshot_select(t)) is not None}
+    overrides = {f"snapshot.select.statement.overrides.{name}": select for name, select in selects.items()}
+    if selects:
+        overrides["snapshot.select.statement.overrides"] = ",".join(selects)
     return {
+        **overrides,
         "snapshot.mode": "initial",
         # One connection: rows of a table are read in one order, under the slot's own snapshot.
         "snapshot.max.threads": "1",
