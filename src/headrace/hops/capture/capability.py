@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
-from headrace.hops.capture.render import CONNECTOR_CLASS, ROW_GUARD_CLASS
+from headrace.hops.capture.render import CONNECTOR_CLASS, EXACT_CONNECTOR_CLASS, ROW_GUARD_CLASS
 
 OLDEST_DEBEZIUM = (3, 7)
 OLDEST_CONNECT = (3, 7)
@@ -21,11 +21,18 @@ class CaptureCapability:
         debezium: the connector's version, `3.7.0.Final`.
         connect: the worker's version, `4.3.1`.
         row_guard: the worker has headrace's transformation: columns can be masked, large rows set aside.
+        exact: the worker has headrace's connector, which loses no part of a change when it is killed.
     """
 
     debezium: str
     connect: str
     row_guard: bool
+    exact: bool
+
+    @property
+    def connector_class(self) -> str:
+        """What a connector should be made of here."""
+        return EXACT_CONNECTOR_CLASS if self.exact else CONNECTOR_CLASS
 
 
 def capability(client: ConnectClient) -> CaptureCapability:
@@ -36,7 +43,11 @@ def capability(client: ConnectClient) -> CaptureCapability:
     """
     plugins = client.plugins()
     connect = str(client.worker().get("version", ""))
-    debezium = next((p.get("version") or "" for p in plugins if p["class"] == CONNECTOR_CLASS), None)
+    there = {plugin["class"] for plugin in plugins}
+    debezium = next(
+        (p.get("version") or "" for p in plugins if p["class"] in (CONNECTOR_CLASS, EXACT_CONNECTOR_CLASS)),
+        None,
+    )
     if debezium is None:
         raise HeadraceError(
             "debezium-missing",
@@ -61,7 +72,7 @@ def capability(client: ConnectClient) -> CaptureCapability:
             cause="initial_state (KIP-980) came with 3.7; without it a first snapshot cannot be proven",
             hint="use workers of version 3.7 or newer",
         )
-    return CaptureCapability(debezium, connect, any(p["class"] == ROW_GUARD_CLASS for p in plugins))
+    return CaptureCapability(debezium, connect, ROW_GUARD_CLASS in there, EXACT_CONNECTOR_CLASS in there)
 
 
 def _numbers(version: str) -> tuple[int, int]:

@@ -90,11 +90,11 @@ class ConnectClient:
         deadline = time.monotonic() + self._rebalance_timeout_s
         while True:
             answer = self._send("POST", "/connectors", None, body)
-            if answer.status_code != 409:
+            if answer.status_code == 409 and "already exists" in answer.text:
+                return False
+            if not _is_rebalancing(answer):
                 self._check(answer, name)
                 return True
-            if "already exists" in answer.text:
-                return False
             self._pause(deadline, answer, name)
 
     def put_config(self, name: str, config: Mapping[str, str]) -> None:
@@ -143,15 +143,16 @@ class ConnectClient:
         while True:
             answer = self._send(method, path, query, json)
             attempts += 1
+            if _is_rebalancing(answer):
+                self._pause(deadline, answer, _connector_in(path))
+                continue
             if method == "GET" and answer.status_code >= 500 and attempts < READ_ATTEMPTS:
                 time.sleep(READ_PAUSE_S)
                 continue
             if answer.status_code == 404 and missing:
                 return None
-            if answer.status_code != 409:
-                self._check(answer, _connector_in(path))
-                return answer.json() if answer.content else None
-            self._pause(deadline, answer, _connector_in(path))
+            self._check(answer, _connector_in(path))
+            return answer.json() if answer.content else None
 
     def _send(
         self, method: str, path: str, query: Mapping[str, str] | None, json: object = None
@@ -173,7 +174,7 @@ class ConnectClient:
             return
         where = Where(address=f"connector:{name}") if name else None
         cause = _message(answer)
-        if answer.status_code == 409:
+        if _is_rebalancing(answer):
             hint = "the workers are still rebalancing; try again in a minute, or see `headrace logs connect`"
             raise HeadraceError(
                 "connect-busy", "Kafka Connect is rebalancing", cause=cause, hint=hint, where=where
@@ -209,6 +210,11 @@ class ConnectClient:
             cause=cause,
             hint="`headrace status` shows whether it runs; `headrace up` starts it",
         )
+
+
+def _is_rebalancing(answer: httpx.Response) -> bool:
+    """409, or the 500 that Connect 4.3 gives for the same when it meets it deeper inside."""
+    return answer.status_code == 409 or (answer.status_code == 500 and "rebalance" in answer.text)
 
 
 def _connector_in(path: str) -> str | None:

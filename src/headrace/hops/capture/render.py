@@ -21,6 +21,10 @@ from headrace.hops.topic.resource import MAX_RECORD_BYTES, offset_topic
 from headrace.names import CaptureNames, TableName
 
 CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
+EXACT_CONNECTOR_CLASS = "io.headrace.capture.ExactPostgresConnector"
+"""Debezium's with our positions: stock 3.7.0 loses the second half of a changed key, or the rest of the rows
+that COPY wrote together, when it is killed between the two (java/capture)."""
+
 ROW_GUARD_CLASS = "io.headrace.connect.RowGuard"
 MAX_ROW_BYTES = 10 * 1024 * 1024
 HEARTBEAT_PREFIX = "headrace.heartbeat"
@@ -49,12 +53,14 @@ def connector_config(
     source: SourceAddress,
     *,
     guard: RowGuard | None,
+    connector_class: str = CONNECTOR_CLASS,
     poll_interval_ms: int = POLL_INTERVAL_MS,
 ) -> dict[str, str]:
     """The whole configuration of the connector of one capture.
 
     Args:
         guard: None when the worker has no row guard: then no column can be masked.
+        connector_class: `CaptureCapability.connector_class`.
         poll_interval_ms: how long the connector may sleep when nothing happens; it is most of the latency
             and, below 5, a good part of a processor.
 
@@ -63,6 +69,7 @@ def connector_config(
     """
     tables = sorted(contracts, key=lambda contract: contract.table)
     return {
+        "connector.class": connector_class,
         **_identity(names),
         **_source(source),
         **_selection(tables),
@@ -92,7 +99,6 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def _identity(names: CaptureNames) -> dict[str, str]:
     return {
-        "connector.class": CONNECTOR_CLASS,
         "tasks.max": "1",
         "topic.prefix": names.topic_prefix,
         "plugin.name": "pgoutput",
