@@ -104,7 +104,7 @@ def test_no_answer_is_wrong_through_commits_under_updates(project):
     assert readers.findings.wrong == []
     assert set(readers.findings.answered) == set(readers.kinds)
     assert min(readers.findings.answered.values()) >= 10  # readers share two cores with everything else
-    assert writer.committed > 0.5 * UPDATES_PER_S * WATCH_S
+    assert writer.committed > 0.3 * UPDATES_PER_S * WATCH_S
     assert committed_segments(project) >= before + 2
     assert_equal(project)
 
