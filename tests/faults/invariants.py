@@ -41,7 +41,7 @@ def create_accounts(connection: psycopg.Connection, keys: int) -> None:
 
 @dataclass
 class Writer:
-    """Updates at a steady pace, thirty rows a transaction; `started[k]` is the highest version whose commit was begun."""
+    """Thirty updates a transaction at a steady pace; `started[k]` is the highest version begun."""
 
     connection: psycopg.Connection
     keys: int
