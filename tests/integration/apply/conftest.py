@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from headrace.engines import runtime
-from headrace.errors import HeadraceError
 from headrace.spec.load import load
 from tests.integration.apply.project import RunningProject
+from tests.running_engines import running_engines
 
 NAME = "applytest"
 
 
 @pytest.fixture(scope="session")
 def engines_folder() -> Iterator[Path]:
-    """The folder of a running project; HEADRACE_TEST_APPLY_PROJECT names one that runs already."""
-    given = os.environ.get("HEADRACE_TEST_APPLY_PROJECT")
-    if given:
-        yield Path(given)
-        return
-    with tempfile.TemporaryDirectory(prefix="headrace-apply-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "headrace.yaml").write_text(f"project: {NAME}\ntables: [orders]\n")
-        try:
-            runtime.up(load(folder / "headrace.yaml"), folder)
-        except HeadraceError as error:
-            if error.code != "engines-not-installed":
-                raise
-            pytest.skip("the engines are not installed: headrace engines install")
-        try:
-            yield folder
-        finally:
-            runtime.down(folder, purge=True)
+    """The folder of a running project."""
+    with running_engines(NAME) as folder:
+        yield folder
 
 
 @pytest.fixture
