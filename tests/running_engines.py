@@ -15,7 +15,7 @@ from headrace.spec.load import load
 
 @contextmanager
 def running_engines(name: str) -> Generator[Path]:
-    """The folder of a running project named `name`; its engines are stopped and its data removed at the end."""
+    """The folder of a running project; at the end its engines are stopped and its data removed."""
     install(headrace_home(), lambda line: None)
     with tempfile.TemporaryDirectory(prefix=f"headrace-{name}-") as made:
         folder = Path(made)
