@@ -1,0 +1,12 @@
+package io.headrace.capture;
+
+import io.debezium.connector.postgresql.PostgresConnector;
+import org.apache.kafka.connect.connector.Task;
+
+/** Debezium's connector for PostgreSQL, whose task can be killed at any moment without losing part of a change. */
+public class ExactPostgresConnector extends PostgresConnector {
+  @Override
+  public Class<? extends Task> taskClass() {
+    return ExactPostgresTask.class;
+  }
+}

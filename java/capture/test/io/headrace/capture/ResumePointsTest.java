@@ -1,0 +1,122 @@
+package io.headrace.capture;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaBuilder;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.source.SourceRecord;
+import org.junit.jupiter.api.Test;
+
+class ResumePointsTest {
+  private static final Schema ENVELOPE = SchemaBuilder.struct().field("source", Schema.OPTIONAL_STRING_SCHEMA).build();
+  private static final Schema HEARTBEAT = SchemaBuilder.struct().field("ts_ms", Schema.OPTIONAL_INT64_SCHEMA).build();
+  private static final Map<String, Object> SNAPSHOT_OVER = Map.of("lsn", 100L, "txId", 7L);
+
+  private static Map<String, Object> offset(long lsn, String type) {
+    return Map.of("lsn", lsn, "lsn_proc", lsn, "messageType", type);
+  }
+
+  private static SourceRecord change(long lsn) {
+    return record(ENVELOPE, offset(lsn, "INSERT"));
+  }
+
+  private static SourceRecord heartbeat(long lsn, String type) {
+    return record(HEARTBEAT, offset(lsn, type));
+  }
+
+  private static SourceRecord record(Schema schema, Map<String, ?> offset) {
+    return new SourceRecord(Map.of("server", "shop.1"), offset, "topic", schema, new Struct(schema));
+  }
+
+  private static Map<String, Object> behind(Map<String, Object> before, long lsn, long sent) {
+    Map<String, Object> expected = new HashMap<>(before);
+    expected.put(ResumePoints.LSN, lsn);
+    expected.put(ResumePoints.SENT, sent);
+    return expected;
+  }
+
+  @Test
+  void everyRecordOfOneWalRecordResumesBehindTheOneBefore() {
+    ResumePoints points = new ResumePoints(SNAPSHOT_OVER);
+    assertEquals(behind(SNAPSHOT_OVER, 200, 1), points.next(change(200)).sourceOffset());
+    assertEquals(behind(SNAPSHOT_OVER, 200, 2), points.next(change(200)).sourceOffset());
+    assertEquals(behind(offset(200, "INSERT"), 300, 1), points.next(change(300)).sourceOffset());
+  }
+
+  @Test
+  void whatIsSentIsDroppedAfterARestartAndTheRestIsSent() {
+    List<Long> stream = List.of(200L, 200L, 200L, 300L, 300L, 400L);
+    ResumePoints first = new ResumePoints(SNAPSHOT_OVER);
+    Map<String, ?> stored = SNAPSHOT_OVER;
+    for (int sent = 0; sent <= stream.size(); sent++) {
+      // Debezium goes on behind what it understands of the stored position: the last whole WAL record.
+      long from = (Long) stored.get("lsn");
+      ResumePoints again = new ResumePoints(stored);
+      long arrived = stream.stream().filter(lsn -> lsn > from).filter(lsn -> again.next(change(lsn)) != null).count();
+      assertEquals(stream.size() - sent, arrived, "after " + sent);
+      if (sent < stream.size()) {
+        stored = first.next(change(stream.get(sent))).sourceOffset();
+      }
+    }
+  }
+
+  @Test
+  void droppingCountsOnSoThatASecondRestartIsExactToo() {
+    ResumePoints points = new ResumePoints(behind(SNAPSHOT_OVER, 200, 1));
+    assertNull(points.next(change(200)));
+    assertEquals(behind(SNAPSHOT_OVER, 200, 2), points.next(change(200)).sourceOffset());
+  }
+
+  @Test
+  void aWalRecordThatIsLeftOutNowDropsNothingElse() {
+    ResumePoints points = new ResumePoints(behind(SNAPSHOT_OVER, 200, 2));
+    assertEquals(behind(SNAPSHOT_OVER, 300, 1), points.next(change(300)).sourceOffset());
+  }
+
+  @Test
+  void aCommitEndsWhatStandsBeforeIt() {
+    ResumePoints points = new ResumePoints(SNAPSHOT_OVER);
+    points.next(change(200));
+    SourceRecord committed = heartbeat(250, "COMMIT");
+    assertSame(committed, points.next(committed));
+    assertEquals(behind(offset(250, "COMMIT"), 250, 1), points.next(change(250)).sourceOffset());
+  }
+
+  @Test
+  void aHeartbeatInTheMiddleKeepsTheMiddle() {
+    ResumePoints points = new ResumePoints(SNAPSHOT_OVER);
+    points.next(change(200));
+    assertEquals(behind(SNAPSHOT_OVER, 200, 1), points.next(heartbeat(200, "INSERT")).sourceOffset());
+    assertEquals(behind(SNAPSHOT_OVER, 200, 2), points.next(change(200)).sourceOffset());
+  }
+
+  @Test
+  void aHeartbeatBeforeAnythingCameAgainForgetsNothing() {
+    Map<String, Object> stored = behind(offset(150, "COMMIT"), 200, 1);
+    ResumePoints points = new ResumePoints(stored);
+    assertEquals(stored, points.next(heartbeat(150, "COMMIT")).sourceOffset());
+    assertNull(points.next(change(200)));
+    assertNotNull(points.next(change(200)));
+  }
+
+  @Test
+  void theSnapshotIsLeftAlone() {
+    ResumePoints points = new ResumePoints(null);
+    SourceRecord started = record(HEARTBEAT, Map.of());
+    SourceRecord row = record(ENVELOPE, Map.of("lsn", 100L, "snapshot", "INITIAL"));
+    SourceRecord over = record(HEARTBEAT, SNAPSHOT_OVER);
+    for (SourceRecord record : List.of(started, row, row, over)) {
+      assertSame(record, points.next(record));
+    }
+    assertEquals(behind(SNAPSHOT_OVER, 200, 1), points.next(change(200)).sourceOffset());
+    assertFalse(SNAPSHOT_OVER.containsKey(ResumePoints.SENT));
+  }
+}
