@@ -32,7 +32,9 @@ def junit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("part", java_sources.PARTS)
 def test_java_unit_tests_pass(part: str, junit: Path, tmp_path: Path) -> None:
     installation = Installation.load()
-    engine = installation.pinot_classpath if part == "pinot" else installation.connect_classpath
+    plugin = ":".join(map(str, installation.connect_plugin_path.rglob("*.jar")))
+    connect = f"{installation.connect_classpath}:{plugin}"
+    engine = installation.pinot_classpath if part == "pinot" else connect
     sources = sorted((java_sources.source_folder() / part / "test").rglob("*.java"))
     assert sources, f"no Java tests for {part}"
     classpath = f"{engine}:{junit}"

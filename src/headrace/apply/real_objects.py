@@ -72,7 +72,13 @@ class RealObjects:
         hashed = any(column.mask is Mask.HASH for contract in contracts for column in contract.columns)
         if self._capability.row_guard:
             guard = RowGuard(self._mask_key.path if hashed else None)
-        config = connector_config(names, contracts, self._endpoints.source, guard=guard)
+        config = connector_config(
+            names,
+            contracts,
+            self._endpoints.source,
+            guard=guard,
+            connector_class=self._capability.connector_class,
+        )
         connector = Connector(self._connect, names.connector, config)
         return MaskedConnector(connector, self._mask_key) if hashed else connector
 

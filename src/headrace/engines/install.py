@@ -18,6 +18,7 @@ from pathlib import Path
 from headrace.engines import class_archives, java_sources, jdk, lock, maven
 from headrace.engines.installation import (
     FINISHED,
+    PLUGINS,
     Installation,
     engine_folder,
     engines_folder,
@@ -30,7 +31,7 @@ from headrace.engines.installation import (
     transport_folder,
 )
 from headrace.engines.maven import Progress
-from headrace.engines.versions import FROM_MAVEN, KAFKA, PINOT, EngineVersion
+from headrace.engines.versions import DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, EngineVersion
 from headrace.errors import HeadraceError
 
 __all__ = ["Installation", "Progress", "headrace_home", "install"]
@@ -84,7 +85,11 @@ def _install_engine(engine: EngineVersion, home: Path, progress: Progress) -> No
 
 
 def _install_java(home: Path, compiler: jdk.Jdk, progress: Progress) -> None:
-    against = {"connect": library(KAFKA, home)}
+    against = {
+        "connect": lock.jars(library(KAFKA, home)),
+        "capture": [*lock.jars(library(DEBEZIUM, home)), *lock.jars(library(KAFKA, home))],
+    }
+    pinot = lock.jars(library(PINOT, home))
     targets = {transport_folder(home): [java_sources.TRANSPORT], java_folder(home): java_sources.PARTS}
     for target, parts in targets.items():
         if target.is_dir():
@@ -92,10 +97,22 @@ def _install_java(home: Path, compiler: jdk.Jdk, progress: Progress) -> None:
         with _aside(home) as folder:
             for part in parts:
                 progress(f"headrace's Java: compiling {part}")
-                jars = lock.jars(against.get(part, library(PINOT, home)))
-                java_sources.compile_part(part, compiler, jars, folder / f"{part}.jar")
+                java_sources.compile_part(part, compiler, against.get(part, pinot), folder / f"{part}.jar")
+            if "capture" in parts:
+                _make_plugin(folder, home)
             _put_in_place(folder, target)
     progress("headrace's Java: complete")
+
+
+def _make_plugin(folder: Path, home: Path) -> None:
+    """Debezium's jars and our connector's in one plugin folder; linked, where the file system can."""
+    plugin = folder / PLUGINS / DEBEZIUM.name
+    plugin.mkdir(parents=True)
+    for jar in [*lock.jars(library(DEBEZIUM, home)), folder / "capture.jar"]:
+        try:
+            (plugin / jar.name).hardlink_to(jar)
+        except OSError:
+            shutil.copy2(jar, plugin / jar.name)
 
 
 @contextmanager

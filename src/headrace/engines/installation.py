@@ -12,7 +12,6 @@ from pathlib import Path
 from headrace.engines import java_sources, jdk, lock
 from headrace.engines.versions import (
     ALL,
-    DEBEZIUM,
     FROM_MAVEN,
     KAFKA,
     MINIMUM_JDK,
@@ -26,6 +25,9 @@ from headrace.errors import HeadraceError
 FINISHED = "installed.sha256"
 """Lies in every finished folder and holds the digest of the lock file the folder was checked against."""
 
+PLUGINS = "plugins"
+"""In the folder of our own jars: what Connect loads, Debezium's jars and ours among them."""
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -36,7 +38,7 @@ class Installation:
         postgres_bin: the folder with `postgres` and `initdb`.
         kafka_classpath: for the broker.
         connect_classpath: the broker's, then our own classes for Connect.
-        connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's.
+        connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's, with our connector.
         pinot_classpath: our replacements of Pinot's classes, Pinot's and ZooKeeper's, our own classes.
         headrace_java: the folder with our own jars, `pinot.jar` and `connect.jar`.
         class_archives: the folder with what class_archives.py made; none of it need be there.
@@ -78,7 +80,7 @@ class Installation:
             postgres_bin=find_postgres_bin(),
             kafka_classpath=kafka,
             connect_classpath=f"{kafka}:{ours / 'connect.jar'}",
-            connect_plugin_path=library(DEBEZIUM, home).parent,
+            connect_plugin_path=ours / PLUGINS,
             pinot_classpath=f"{transport / 'transport.jar'}:{pinot}:{ours / 'pinot.jar'}",
             headrace_java=ours,
             class_archives=class_archives_folder(found, home),

@@ -1,7 +1,8 @@
 """The project's own Java: where its sources are, and how they become jars.
 
 `java/pinot/src` and `java/transport/src` are compiled against Pinot's jars, `java/connect/src` against Kafka
-Connect's. Files beside the sources that are not Java (service lists) go into the jar as they are.
+Connect's, `java/capture/src` against Debezium's too. Files beside the sources that are not Java (service
+lists) go into the jar as they are.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from headrace.engines.jdk import Jdk
 from headrace.errors import HeadraceError
 
-PARTS = ("pinot", "connect")
-"""Each becomes one jar, which stands at the end of a class path."""
+PARTS = ("pinot", "connect", "capture")
+"""Each becomes one jar. Those of pinot and connect stand at the end of a class path, that of capture lies
+among Debezium's jars: a plugin's classes must come from one class loader."""
 
 TRANSPORT = "transport"
 """Replaces a class of Pinot, so its jar stands first; apart, because it hardly ever changes."""
