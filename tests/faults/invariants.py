@@ -25,7 +25,7 @@ from headrace.hops.serve.query import QueryClient
 TABLE = "accounts"
 GROUPS = 8
 WEIGHT = 7
-_BATCH = 30
+BATCH = 30
 
 
 def create_accounts(connection: psycopg.Connection, keys: int) -> None:
@@ -55,7 +55,7 @@ class Writer:
         while not stop.is_set():
             due = began + self.committed / self.updates_per_s
             stop.wait(max(0.0, due - time.monotonic()))
-            keys = [source.randint(1, self.keys) for _ in range(_BATCH)]
+            keys = [source.randint(1, self.keys) for _ in range(BATCH)]
             for key in keys:
                 self.started[key] = self.started.get(key, 0) + 1
             with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -63,7 +63,7 @@ class Writer:
                     f"UPDATE {TABLE} SET version = version + 1, grp = %s, payload = %s WHERE id = %s",
                     [(source.randrange(GROUPS), "x" * source.randrange(60), key) for key in keys],
                 )
-            self.committed += _BATCH
+            self.committed += BATCH
 
 
 @dataclass
