@@ -136,8 +136,11 @@ class Aggregates:
         rows = self._rows(condition)
 
         def average(row: list[object]) -> object:
-            count, total = rows(row), read(row)
-            if not isinstance(count, int) or count == 0 or not isinstance(total, int | float | Decimal):
+            count = rows(row)
+            if not isinstance(count, int) or count == 0:
+                return None  # Pinot sums no rows to nothing at all
+            total = read(row)
+            if not isinstance(total, int | float | Decimal):
                 return None
             return numeric.divide(total if isinstance(total, float) else Decimal(total), count)
 
