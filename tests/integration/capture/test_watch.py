@@ -74,7 +74,7 @@ def test_fenced_task_comes_back_with_growing_pauses_and_no_row_lost(bench: Bench
 
     _await_state(bench, capture, failed=False)
     assert _look(watcher, capture) is None
-    now[0] += HEALTHY_AFTER_S
+    now[0] += HEALTHY_AFTER_S + 1
     assert _look(watcher, capture) is None
     _fence(bench, capture, 3)
     report = _look(watcher, capture)

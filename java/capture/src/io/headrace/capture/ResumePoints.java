@@ -73,6 +73,9 @@ final class ResumePoints {
       _last = offset;
       return null;
     }
+    if (!same && _toDrop > 0 && isRepeated(lsn)) {
+      return null;
+    }
     if (!same) {
       _toDrop = 0;
       // Nothing of a WAL record that is left out now came: what was before it is still before.
@@ -83,6 +86,15 @@ final class ResumePoints {
     _sent++;
     _last = offset;
     return _before == null ? record : withOffset(record, ours());
+  }
+
+  /**
+   * Whether this is what stands before the present WAL record once more: Debezium repeats a logical message when no commit
+   * had followed it yet. Behind a commit the next WAL record can have the commit's own position, so there it is none.
+   */
+  private boolean isRepeated(long lsn) {
+    Object before = _before.get(DEBEZIUM_LSN);
+    return before != null && ((Number) before).longValue() == lsn && !COMMIT.equals(_before.get(MESSAGE_TYPE));
   }
 
   /** A heartbeat or a notification: its position may lie inside a WAL record or, after a commit, behind all. */

@@ -82,6 +82,14 @@ class ResumePointsTest {
   }
 
   @Test
+  void aMessageThatDebeziumRepeatsIsDroppedAndNothingBehindItIsSentTwice() {
+    ResumePoints points = new ResumePoints(behind(offset(150, "MESSAGE"), 200, 1));
+    assertNull(points.next(change(150)));
+    assertNull(points.next(change(200)));
+    assertEquals(behind(offset(200, "INSERT"), 300, 1), points.next(change(300)).sourceOffset());
+  }
+
+  @Test
   void aCommitEndsWhatStandsBeforeIt() {
     ResumePoints points = new ResumePoints(SNAPSHOT_OVER);
     points.next(change(200));
