@@ -16,7 +16,7 @@ from headrace.hops.topic.messages import Record, read
 from tests.integration.capture.bench import Bench, contract
 from tests.integration.capture.engines import CaptureEngines
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 WRITERS = 4
 KEYS_OF_A_WRITER = 200

@@ -12,7 +12,7 @@ from headrace.hops.topic.messages import read
 from tests.integration.capture.bench import Bench, contract, remove
 from tests.integration.capture.engines import CaptureEngines
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 
 def test_clean_snapshot_is_complete_and_in_kafka_when_it_says_so(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from headrace.hops.topic.messages import Record, read
 from tests.integration.capture.bench import Bench, Capture, contract
 from tests.integration.capture.engines import CaptureEngines
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 ROWS = 3000
 

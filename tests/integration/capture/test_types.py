@@ -24,7 +24,7 @@ from tests.integration.capture.engines import CaptureEngines
 from tests.integration.source import servers
 from tests.integration.source.type_cases import CASES, EXTENSIONS, GARBAGE_PREFIX, TypeCase
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 IMAGES = {("r", "after"), ("c", "after"), ("u", "before"), ("u", "after"), ("d", "before")}
 

@@ -13,7 +13,7 @@ from headrace.hops.topic.messages import read
 from tests.integration.capture.bench import Bench, Capture, contract
 from tests.integration.capture.engines import PROJECT
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 GROUP = "headrace-connect"  # of the workers, as engines/connect.py has it
 

@@ -118,6 +118,7 @@ def test_lifecycle_twice(project: RealProject) -> None:
     assert seen_ports[0] == seen_ports[1]
 
 
+@pytest.mark.long
 def test_listens_on_loopback_only(project: RealProject) -> None:
     project.up()
     listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
@@ -128,6 +129,7 @@ def test_listens_on_loopback_only(project: RealProject) -> None:
     assert addresses <= {"127.0.0.1", "[::ffff:127.0.0.1]", "[::1]"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_killed_engine_comes_back(project: RealProject, engine: str) -> None:
     project.up()
@@ -153,6 +155,7 @@ def test_engines_outlive_their_supervisor_and_are_adopted(project: RealProject) 
     assert project.status()["supervisor"]["pid"] not in (None, supervisor)
 
 
+@pytest.mark.long
 def test_all_killed_at_once(project: RealProject) -> None:
     project.up()
     for process in project.alive():
@@ -161,6 +164,7 @@ def test_all_killed_at_once(project: RealProject) -> None:
     assert project.ready()
 
 
+@pytest.mark.long
 def test_two_projects_side_by_side(two_projects: tuple[RealProject, RealProject]) -> None:
     first, second = two_projects
     with ThreadPoolExecutor() as pool:
