@@ -6,7 +6,6 @@ moment; they never run ahead of what is indexed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
@@ -234,6 +233,7 @@ def _segment_errors(client: PinotClient, table: str) -> list[str]:
             for server, state in states.items():
                 error = cast("dict[str, object] | None", state.get("errorInfo"))
                 if error and error.get("errorMessage"):
-                    message = json.dumps(error["errorMessage"])[:200]
+                    # Behind the first colon Pinot quotes the row.
+                    message = str(error["errorMessage"]).partition(":")[0][:200]
                     found.append(f"{info.get('segmentName')} on {server}: {message}")
     return found
