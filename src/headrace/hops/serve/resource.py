@@ -27,6 +27,10 @@ POLL_S = 0.1
 _INDEX_KEYS = ("invertedIndexColumns", "rangeIndexColumns", "bloomFilterColumns", "jsonIndexColumns")
 
 
+RELOAD_ATTEMPTS = 20
+RELOAD_PAUSE_S = 0.5
+
+
 @dataclass(frozen=True)
 class ServedTable:
     """One generation of a served table in Pinot.
@@ -114,7 +118,19 @@ class ServedTable:
         table = cast("dict[str, object]", desired["table"])
         self.client.update_table(self.name, table)
         if _indexes(cast("dict[str, object]", current["table"])) != _indexes(table):
-            self.client.reload(self.name)
+            self._reload()
+
+    def _reload(self) -> None:
+        """Right after its creation a table has nobody to take the message, and Pinot answers 500."""
+        for attempt in range(RELOAD_ATTEMPTS):
+            try:
+                self.client.reload(self.name)
+            except HeadraceError as error:
+                if error.code != "pinot-refused" or attempt == RELOAD_ATTEMPTS - 1:
+                    raise
+                time.sleep(RELOAD_PAUSE_S)
+            else:
+                return
 
     def _refuse_other_shape(self, found: Mapping[str, object]) -> None:
         """A table whose contract differs in shape must not be bent: its rows were decoded by the old one."""
