@@ -16,10 +16,9 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from headrace.errors import HeadraceError, Where
+from headrace.hops.source.fence import PREFIX as FENCE_PREFIX
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.messages import to_record
-
-FENCE_PREFIX = "headrace.fence"
 
 
 @dataclass(frozen=True)
