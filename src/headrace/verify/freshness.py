@@ -20,6 +20,11 @@ from headrace.hops.serve import answer
 from headrace.hops.serve.client import PinotClient
 
 NEVER_SEEN_S = 60.0
+_ASK_PAUSE_S = 0.002
+_ASK_PAUSE_SHARE = 0.02
+"""Between two questions, at least; and of the time waited so far: without a pause the questions take the
+processors from the row that is on its way. A time is too long by a fiftieth at most."""
+
 _TRANSIENT_PAUSE_S = 0.005
 _AWAY_PAUSE_S = 0.05
 _NO_ANSWER = frozenset({"pinot-unreachable", "pinot-timeout", "pinot-refused"})
@@ -106,6 +111,7 @@ class Path:
                     f"a committed row was not seen in {self.physical} within {patience_s:.0f} s",
                     hint="see `headrace status` for the hop that stands still",
                 )
+            time.sleep(max(_ASK_PAUSE_S, _ASK_PAUSE_SHARE * (now - committed_at)))
 
 
 @dataclass
@@ -116,6 +122,17 @@ class Measurement:
 
     def distribution(self, path: str) -> Distribution:
         return Distribution.of(self.times_ms[path])
+
+
+def warm_up(commit: Callable[[int], None], path: Path, *, column: str, first: int, count: int) -> None:
+    """Send rows one behind the other, unmeasured, and wait for each.
+
+    A JVM runs code it has seen some hundred times several times faster than at first; what is measured after
+    this is a system that has been in use, not one that was just started.
+    """
+    for value in range(first, first + count):
+        commit(value)
+        path.wait(column, value, time.perf_counter(), NEVER_SEEN_S)
 
 
 def measure(

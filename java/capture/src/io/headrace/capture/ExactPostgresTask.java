@@ -6,34 +6,107 @@ import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.PostgresOffsetContext;
 import io.debezium.connector.postgresql.PostgresPartition;
 import io.debezium.pipeline.ChangeEventSourceCoordinator;
+import io.debezium.pipeline.DataChangeEvent;
+import io.debezium.pipeline.spi.OffsetContext;
+import io.debezium.pipeline.spi.Offsets;
+import io.debezium.pipeline.spi.Partition;
+import io.debezium.service.spi.ServiceRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.connect.source.SourceRecord;
 
-/** Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record. */
+/**
+ * Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record, and without its waits:
+ * changes are handed on when they arrive, and what PostgreSQL may forget is told from memory rather than read back from
+ * Kafka at every poll.
+ */
 public class ExactPostgresTask extends PostgresConnectorTask {
+  private static final int MAX_BATCH = 2048;
+  /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
+  private static final long IDLE_MS = 100;
+
   private ResumePoints _points = new ResumePoints(null);
+  private ArrivalQueue _queue = new ArrivalQueue();
+  private Map<String, String> _partition = Map.of();
+  private boolean _exactlyOnce;
+  /** The position of the last record given to Connect; null when it was told to PostgreSQL or there is none. */
+  private Map<String, ?> _handedOver;
+  /** That position once everything up to it is in Kafka. */
+  private Map<String, ?> _inKafka;
 
   /** Called at every start, also at the one after an error that Debezium deems worth another attempt. */
   @Override
   public ChangeEventSourceCoordinator<PostgresPartition, PostgresOffsetContext> start(Configuration config) {
-    String server = config.getString(CommonConnectorConfig.TOPIC_PREFIX);
-    Map<String, Object> stored = context.offsetStorageReader().offset(Map.of("server", server));
+    _partition = Map.of("server", config.getString(CommonConnectorConfig.TOPIC_PREFIX));
+    _exactlyOnce = "required".equals(config.getString("exactly.once.support"));
+    _handedOver = null;
+    _inKafka = null;
+    Map<String, Object> stored = context.offsetStorageReader().offset(_partition);
     _points = new ResumePoints(stored);
-    return super.start(config);
+    // Debezium would count bytes that it never sees leave: the queue keeps its own bound.
+    return super.start(config.edit().with(CommonConnectorConfig.MAX_QUEUE_SIZE_IN_BYTES, 0).build());
   }
 
   @Override
-  public List<SourceRecord> doPoll() throws InterruptedException {
-    List<SourceRecord> polled = super.doPoll();
+  protected void registerServiceProviders(ServiceRegistry registry) {
+    super.registerServiceProviders(registry);
+    _queue = new ArrivalQueue();
+    registry.registerServiceProvider(_queue.provider());
+  }
+
+  @Override
+  public List<SourceRecord> doPoll()
+      throws InterruptedException {
+    List<DataChangeEvent> events = _queue.take(MAX_BATCH, IDLE_MS);
+    if (events.isEmpty()) {
+      // Debezium's own way looks whether the reading thread has failed, too.
+      return handOver(super.doPoll());
+    }
+    List<SourceRecord> records = new ArrayList<>(events.size());
+    for (DataChangeEvent event : events) {
+      records.add(event.getRecord());
+    }
+    return handOver(records);
+  }
+
+  private List<SourceRecord> handOver(List<SourceRecord> polled) {
     List<SourceRecord> records = new ArrayList<>(polled.size());
     for (SourceRecord record : polled) {
       SourceRecord next = _points.next(record);
-      if (next != null) {
-        records.add(next);
+      if (next == null) {
+        continue;
+      }
+      records.add(next);
+      if (_partition.equals(next.sourcePartition())) {
+        _handedOver = next.sourceOffset();
       }
     }
     return records;
+  }
+
+  /** With transactions that end with each poll, Connect calls this when all it was given is committed in Kafka. */
+  @Override
+  public void commit()
+      throws InterruptedException {
+    if (_exactlyOnce) {
+      if (_handedOver == null) {
+        return;
+      }
+      _inKafka = _handedOver;
+      _handedOver = null;
+    }
+    super.commit();
+  }
+
+  /** What stands in Kafka for certain: known from memory once something was sent since the start. */
+  @Override
+  protected Offsets<PostgresPartition, PostgresOffsetContext> getPreviousOffsets(
+      Partition.Provider<PostgresPartition> provider, OffsetContext.Loader<PostgresOffsetContext> loader) {
+    if (_inKafka == null) {
+      return super.getPreviousOffsets(provider, loader);
+    }
+    PostgresPartition partition = provider.getPartitions().iterator().next();
+    return Offsets.of(Map.of(partition, loader.load(_inKafka)));
   }
 }
