@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from headrace.contract import Column, Conversion, Mask, TableContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
-from headrace.hops.capture.render import RowGuard, connector_config, included_tables
+from headrace.hops.capture.render import EXACT_CONNECTOR_CLASS, RowGuard, connector_config, included_tables
 from headrace.hops.topic.resource import MAX_RECORD_BYTES, capture_topics
 from headrace.names import CaptureNames, TableName
 
@@ -121,6 +121,15 @@ def test_limits_of_connector_and_topics_fit_together() -> None:
     written = {config["topic.heartbeat.name"], config["notification.sink.topic.name"]}
     written |= {config["offsets.storage.topic"], NAMES.message_topic}
     assert {spec.name for spec in services} == written
+
+
+def test_our_connector_hands_on_at_once_and_bounds_its_own_queue() -> None:
+    stock = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD)
+    exact = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD, connector_class=EXACT_CONNECTOR_CLASS)
+    different = {name for name in stock if stock[name] != exact[name]}
+    assert different == {"connector.class", "poll.interval.ms", "max.queue.size.in.bytes"}
+    assert int(exact["poll.interval.ms"]) < int(stock["poll.interval.ms"])
+    assert exact["max.queue.size.in.bytes"] == "0" != stock["max.queue.size.in.bytes"]
 
 
 def test_bounds_of_the_contract_reach_the_topic() -> None:
