@@ -41,8 +41,8 @@ def kafka(
         main="kafka.Kafka",
         heap_mb=heap_mb,
         initial_heap_mb=128,
-        # The broker does little at a time and waits for the disk: the quick compiler alone makes it fast sooner,
-        # and leaves the processors to the engines that compute.
+        # A broker does little at a time: the quick compiler alone makes it fast sooner, and leaves the
+        # processors to the engines that compute.
         options=("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:TieredStopAtLevel=1"),
         levels=(("org.apache.kafka.server.config", "ERROR"),),
     )

@@ -111,7 +111,7 @@ def test_value_that_cannot_be_converted_breaks_it_with_the_reason(bench: Bench) 
     found = bench.final_verdict(bench.capture(contract("wild")))
     assert found.progress is Progress.BROKEN
     assert found.failure is not None
-    assert found.failure.code == "capture-value-unconvertible"
+    assert found.failure.code == "capture-value-unconvertible", found
     assert found.failure.cause.endswith("public.wild.a")
     assert not found.failure.restart
 

@@ -69,6 +69,7 @@ class _Told:
 
     started: bool
     completed: bool
+    aborted: bool
     scanned: Mapping[str, int]
 
 
@@ -117,12 +118,17 @@ def _unfinished(told: _Told, rows: Mapping[TableName, int], connector: Connector
     if connector is not None and connector.failure is not None:
         why = connector.failure
         return Verdict(Progress.BROKEN, rows, f"{why.summary} ({why.cause})", why)
+    if told.aborted:
+        if connector is None or not connector.is_healthy:
+            return Verdict(Progress.BROKEN, rows, "the snapshot was aborted")
+        # Its task fails, or begins a second time, in a moment: then the reason is known.
+        return Verdict(Progress.RUNNING, rows, "the snapshot was aborted, its task has not said why")
     waiting = "the tables are being read" if told.started else "the connector has not begun to read"
     return Verdict(Progress.RUNNING, rows, waiting)
 
 
 def _notifications(client: KafkaClient, names: CaptureNames) -> _Told:
-    started = completed = False
+    started = completed = aborted = False
     scanned: dict[str, int] = {}
     for record in read(client, names.notification_topic):
         document = record.document
@@ -136,13 +142,15 @@ def _notifications(client: KafkaClient, names: CaptureNames) -> _Told:
             started = True
         elif kind == "COMPLETED":
             completed = True
-        elif kind in ("ABORTED", "SKIPPED") and not completed:  # SKIPPED is what a later restart says
-            raise _Broken(f"the snapshot was {str(kind).lower()}")
+        elif kind == "SKIPPED" and not completed:  # after the completion it is what a restart says
+            raise _Broken("the snapshot was skipped")
+        elif kind == "ABORTED":
+            aborted = True
         elif kind == "TABLE_SCAN_COMPLETED":
             if details.get("status") != "SUCCEEDED":
                 raise _Broken(f"reading {details.get('scanned_collection')} failed")
             scanned[details["scanned_collection"]] = int(details["total_rows_scanned"])
-    return _Told(started, completed, scanned)
+    return _Told(started, completed, aborted, scanned)
 
 
 def _rows(

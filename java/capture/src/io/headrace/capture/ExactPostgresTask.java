@@ -78,8 +78,10 @@ public class ExactPostgresTask extends PostgresConnectorTask {
         continue;
       }
       records.add(next);
-      if (_partition.equals(next.sourcePartition())) {
-        _handedOver = next.sourceOffset();
+      Map<String, ?> offset = next.sourceOffset();
+      // The first notifications of a snapshot come before there is a position.
+      if (offset != null && !offset.isEmpty() && _partition.equals(next.sourcePartition())) {
+        _handedOver = offset;
       }
     }
     return records;
