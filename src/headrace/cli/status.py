@@ -32,7 +32,8 @@ def status(
 
     Engines: what the supervisor wrote down, checked against the processes that are really there; MEMORY is
     the proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
-    tombstones, records that Pinot is BEHIND, and whether everything is EXACT.
+    tombstones, records that Pinot is BEHIND, and whether everything is EXACT: a row that cannot be carried, a
+    change of the table at the source and a lost slot say NO, with the reason below.
 
     \b
     Example:
@@ -83,12 +84,16 @@ def _table_row(one: TableStatus) -> tuple[object, ...]:
 def _tables(directory: Path) -> tuple[list[TableStatus], str | None]:
     """How the tables stand, or why that cannot be told."""
     from headrace.apply.project import open_project
+    from headrace.engines.folder import ProjectFolder
+    from headrace.engines.watch_loop import read_alerts
     from headrace.observe.tables import table_status
 
+    # Also without a supervisor: what was told last is not undone by nobody looking.
+    alerts = [standing.alert for standing in read_alerts(ProjectFolder.of(directory))]
     try:
         project = open_project(directory)
         with project.connections() as connections:
-            return table_status(project.name, connections.pinot, connections.kafka), None
+            return table_status(project.name, connections.pinot, connections.kafka, alerts), None
     except HeadraceError as error:
         return [], error.summary
 

@@ -1,22 +1,24 @@
 """How every served table stands: which generation, how far behind, how much is stored, whether it is exact.
 
 Promise: reading only, each system asked once per table; a table that cannot be asked says why instead of a
-number.
+number. A table counts as exact only when neither its rows nor a standing alert speak against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, positions, stored
+from headrace.hops.serve.probe import live_rejects, positions, stored, truncates
 from headrace.hops.serve.render import Status
+from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.probe import end_offsets
+from headrace.observe.watch import SOURCE_CHANGED, Alert
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,16 @@ class TableStatus:
         return None if self.problem else True
 
 
-def table_status(project: str, pinot: PinotClient, kafka: KafkaClient) -> list[TableStatus]:
-    """Every generation of a project's tables, live ones first, by name."""
+def table_status(
+    project: str, pinot: PinotClient, kafka: KafkaClient, alerts: Iterable[Alert] = ()
+) -> list[TableStatus]:
+    """Every generation of a project's tables, live ones first, by name.
+
+    Args:
+        project: whose tables.
+        pinot, kafka: where they are kept.
+        alerts: what stands; some of it makes a table not exact.
+    """
     generations = sorted(
         look(pinot, project).generations, key=lambda one: (one.status is not Status.LIVE, one.served_name)
     )
@@ -63,10 +73,45 @@ def table_status(project: str, pinot: PinotClient, kafka: KafkaClient) -> list[T
         ends = end_offsets(kafka, topics) if topics else {}
     except HeadraceError:
         ends = {}
-    return [_one(generation, pinot, ends) for generation in generations]
+    standing = tuple(alerts)
+    return [_one(generation, pinot, ends, alerted(generation, standing)) for generation in generations]
 
 
-def _one(generation: Generation, pinot: PinotClient, ends: Mapping[str, Mapping[int, int]]) -> TableStatus:
+def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
+    """Why alerts make a generation not exact: its table changed at the source, or its slot was lost.
+
+    A change at the source is told of the live generation; one that is being built knows it already.
+    """
+    table, slot = f"table:{generation.contract.table}", f"slot:{generation.names.slot}"
+    return tuple(
+        alert.summary
+        for alert in alerts
+        if (
+            alert.code.startswith(SOURCE_CHANGED)
+            and alert.address == table
+            and generation.status is Status.LIVE
+        )
+        or (alert.code == SLOT_LOST and alert.address == slot)
+    )
+
+
+def truncated(generation: Generation, pinot: PinotClient) -> str | None:
+    """Why a TRUNCATE makes a generation not exact; None for none, and where one partition puts it in order.
+
+    The event lies in one partition and empties only that one (docs/adr/0007-truncate-in-the-stream.md). It is
+    stored as long as the generation, so nothing but a new one takes the mark away.
+    """
+    if generation.contract.partitions == 1 or not truncates(pinot, generation.physical):
+        return None
+    return f"truncated: `headrace resync {generation.contract.table}`"
+
+
+def _one(
+    generation: Generation,
+    pinot: PinotClient,
+    ends: Mapping[str, Mapping[int, int]],
+    told: tuple[str, ...],
+) -> TableStatus:
     known = TableStatus(
         generation.served_name,
         str(generation.contract.table),
@@ -81,16 +126,13 @@ def _one(generation: Generation, pinot: PinotClient, ends: Mapping[str, Mapping[
         rows = stored(pinot, generation.physical)
         inexact = _inexact(generation, pinot)
     except HeadraceError as error:
-        return TableStatus(known.name, known.source, known.capture, known.status, problem=error.summary)
-    return TableStatus(
-        known.name,
-        known.source,
-        known.capture,
-        known.status,
+        return replace(known, inexact=told, problem=error.summary)
+    return replace(
+        known,
         lag_records=_lag(end, reached),
         live_rows=rows.live_rows,
         stored_rows=rows.stored_rows,
-        inexact=inexact,
+        inexact=(*told, *inexact),
     )
 
 
@@ -110,4 +152,7 @@ def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
     )
     if flagged and int(str(flagged[0][0])):
         reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
+    emptied = truncated(generation, pinot)
+    if emptied:
+        reasons.append(emptied)
     return tuple(reasons)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+SOURCE_CHANGED = "source-"
+"""How the codes of alerts about a changed table of the source begin (`source-column-added`)."""
+
 
 class Severity(StrEnum):
     """`critical`: data are wrong, stale or about to be lost; `warning`: somebody should look."""

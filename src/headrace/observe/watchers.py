@@ -6,6 +6,7 @@ Each function takes the project directory and returns watchers; the supervisor k
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +21,18 @@ from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.watch import ConnectWatcher, Report
 from headrace.hops.serve import directory as serve_directory
 from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.directory import Directory
+from headrace.hops.serve.render import Status
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.probe import WalGuard
 from headrace.hops.source.watch import CatalogueWatch, Finding, TableLook
 from headrace.names import TableName
-from headrace.observe.watch import Alert, Severity, Watcher
+from headrace.observe.watch import SOURCE_CHANGED, Alert, Severity, Watcher
 from headrace.spec import load
 from headrace.spec.model import Declaration
 
 CONNECT_TIMEOUT_S = 20.0
+SERVED_LOOK_S = 10.0
 
 
 def connectors(directory: Path) -> list[Watcher]:
@@ -98,6 +102,9 @@ class CatalogueChange:
 
     Promise: a change of a served table is told within two intervals, also one made while nothing ran: what
     the tables looked like is kept in a file. It is told until the table is built anew.
+
+    Which tables are served is read from Pinot, where every config is a request of its own: again when a table
+    came or went, while one is being built or retired, and every `SERVED_LOOK_S` at the latest.
     """
 
     name = "catalogue"
@@ -110,6 +117,9 @@ class CatalogueChange:
         self._path = remembered
         self._remembered = _read(remembered)
         self._source: SourceClient | None = None
+        self._names: list[str] = []
+        self._served: Directory | None = None
+        self._looked_at = 0.0
 
     def check(self) -> list[Alert]:
         contracts = self._contracts()
@@ -127,13 +137,27 @@ class CatalogueChange:
         if now != self._remembered:
             write_atomically(self._path, _FILE.dump_json(now).decode(), mode=0o600)
             self._remembered = now
-        return [_changed(finding) for finding in findings]
+        return [changed(finding) for finding in findings]
 
     def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
         grouped: dict[str, list[TableContract]] = {}
-        for generation in serve_directory.look(self._pinot, self._project).live().values():
+        for generation in self._directory().live().values():
             grouped.setdefault(generation.names.publication, []).append(generation.contract)
         return grouped
+
+    def _directory(self) -> Directory:
+        """What is served; a switch begins with a new name and ends with an old one gone."""
+        names = sorted(serve_directory.candidates(self._pinot, self._project))
+        known, now = self._served, time.monotonic()
+        if (
+            known is None
+            or names != self._names
+            or any(one.status is not Status.LIVE for one in known.generations)
+            or now - self._looked_at >= SERVED_LOOK_S
+        ):
+            known = serve_directory.look(self._pinot, self._project)
+            self._names, self._served, self._looked_at = names, known, now
+        return known
 
     def _findings(self, watch: CatalogueWatch) -> list[Finding]:
         try:
@@ -154,10 +178,11 @@ def _read(path: Path) -> list[_Remembered]:
         return []
 
 
-def _changed(finding: Finding) -> Alert:
+def changed(finding: Finding) -> Alert:
+    """What is said of a table that is not any more what its generation was built from."""
     return Alert(
-        f"source-{finding.change}",
-        f"{finding.table} is not exact any more: {finding.change} ({finding.detail})",
+        f"{SOURCE_CHANGED}{finding.change}",
+        f"{finding.table} has changed: {finding.change} ({finding.detail})",
         Severity.CRITICAL,
         f"`headrace plan` shows what to do; `headrace resync {finding.table}` builds it anew",
         f"table:{finding.table}",

@@ -16,6 +16,7 @@ import psycopg
 
 from headrace.apply.project import Project, open_project
 from headrace.names import TableName
+from headrace.observe.tables import table_status
 
 CATALOGUE = """
 SELECT 'identity ' || oid::regclass || ' ' || relreplident::text FROM pg_class
@@ -84,7 +85,7 @@ class RunningProject:
         """Run a command to its end: exit code and stdout."""
         process = self.command(*arguments)
         answer, told = process.communicate(timeout=300)
-        assert process.returncode in (0, 1, 3), told.decode()
+        assert process.returncode in (0, 1, 3, 5), told.decode()
         return process.returncode, answer.decode()
 
     def kill_when(self, seen: Callable[[dict[str, object]], bool], *arguments: str) -> bool:
@@ -103,6 +104,12 @@ class RunningProject:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+    def inexact(self) -> dict[str, tuple[str, ...]]:
+        """Why each live table is not exact, as `headrace status` says it."""
+        with open_project(self.directory).connections() as connections:
+            found = table_status(self.name, connections.pinot, connections.kafka)
+        return {one.name: one.inexact for one in found if one.status == "live"}
 
     def generations(self, table: str) -> dict[int, str]:
         """Capture number to status of every generation of a table in Pinot."""

@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from headrace.apply.project import open_project
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.install import install
 from headrace.engines.installation import headrace_home
 from headrace.engines.process import ProcessIdentity, marked
 from headrace.engines.runtime import down, up
+from headrace.hops.source.client import SourceClient
 from headrace.spec import load
 from tests.integration.lifecycle.small_project import eventually
 
@@ -116,6 +118,28 @@ def test_lifecycle_twice(project: RealProject) -> None:
         assert project.alive() == []
         assert not any(engine["pid"] for engine in project.status()["engines"])
     assert seen_ports[0] == seen_ports[1]
+
+
+def test_a_column_added_at_the_source_makes_the_table_not_exact(project: RealProject) -> None:
+    def served() -> dict[str, Any]:
+        [table] = project.status()["tables"]
+        return table
+
+    project.up()
+    with SourceClient.connect(open_project(project.directory).endpoints.source) as source:
+        source.execute("CREATE TABLE orders (id bigint PRIMARY KEY)")
+        source.execute("INSERT INTO orders VALUES (1)")
+        applied = project.headrace("apply", "--yes")
+        assert applied.returncode == 0, applied.stderr
+        assert served()["exact"] is True
+        source.execute("ALTER TABLE orders ADD COLUMN note text")
+        eventually(lambda: served()["exact"] is False, 5.0)
+        told = "public.orders has changed: column-added (note text)"
+        assert served()["inexact"] == [told]
+        assert f"! orders is not exact: {told}" in project.headrace("status").stdout
+        project.headrace("apply", "--yes")
+        eventually(lambda: served()["exact"] is True, 5.0)
+    project.headrace("destroy", "--yes")
 
 
 @pytest.mark.long

@@ -101,11 +101,16 @@ def resolve(client: PinotClient, project: str, name: str) -> Generation:
 
 def look(client: PinotClient, project: str) -> Directory:
     """Read the directory of `project`. Tables of others are passed over."""
-    prefix = f"{project}_"
-    names = [name for name in client.tables() if name.startswith(prefix)]
+    names = candidates(client, project)
     return Directory(
         project, tuple(_generations(project, ((name, client.table_config(name)) for name in names)))
     )
+
+
+def candidates(client: PinotClient, project: str) -> list[str]:
+    """The physical tables that may be the project's, by their names alone: one request."""
+    prefix = f"{project}_"
+    return [name for name in client.tables() if name.startswith(prefix)]
 
 
 def _generations(

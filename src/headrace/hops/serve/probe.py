@@ -169,6 +169,15 @@ def rejects(
     return tuple(sorted(kept, key=lambda reject: reject.offset))
 
 
+def truncates(client: PinotClient, table: str) -> int:
+    """How many TRUNCATEs are stored; each stays as long as its generation, whatever came after it."""
+    return _count(
+        client,
+        f'SELECT COUNT(*) FROM "{table}" WHERE __kind = {Kind.TRUNCATE}',  # noqa: S608
+        {"skipUpsert": "true"},
+    )
+
+
 def _reject(row: list[object], width: int, *, readable: bool) -> Reject:
     key = tuple(row[:width]) if readable else ()
     return Reject(key, str(row[width + 2]), int(str(row[width + 1])), int(str(row[width])))

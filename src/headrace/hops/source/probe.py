@@ -16,6 +16,9 @@ NEARLY_LOST_FRACTION = 0.2
 RETAINED_WARNING_BYTES = 5_000_000_000
 """WAL kept by one slot of a server without a limit, from which on it is said aloud."""
 
+SLOT_LOST = "slot-lost"
+"""The code of the alert that changes are gone for good; its address is `slot:NAME`."""
+
 
 @dataclass(frozen=True)
 class SourcePosition:
@@ -68,7 +71,7 @@ def _slot_alerts(slot: Slot, limit_bytes: int | None, running: bool) -> Iterator
     if slot.lost:
         reason = f" ({slot.reason})" if slot.reason else ""
         yield Alert(
-            "slot-lost",
+            SLOT_LOST,
             f"PostgreSQL has thrown away WAL that {slot.name} still needed{reason}",
             Severity.CRITICAL,
             "`headrace apply` builds the tables anew; raise max_slot_wal_keep_size before",
