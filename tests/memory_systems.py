@@ -4,6 +4,10 @@ It stands beside the real ones and passes the same conformance suite (tests/conf
 through `Memory.effect`, so a test can kill a run before any of them, and every effect checks the one rule
 that matters: a generation readers are sent to is only removed once its table has a newer complete one, or
 when the table is no longer declared.
+
+Somebody writes all the time: every declared table changes before every effect. A generation that readers are
+sent to shows a change at once, as long as its capture carries the table; one that is being built is as late
+as it may be and shows only what was waited for. What readers see of a table never goes back.
 """
 
 from __future__ import annotations
@@ -35,13 +39,24 @@ class MemoryCapture:
     tables: tuple[TableName, ...] = ()
     published: tuple[TableName, ...] = ()
 
+    def publishes(self, table: TableName) -> bool:
+        return self.publication is not None and table in self.published
+
+    def carries(self, table: TableName) -> bool:
+        """A change of the table that is made now arrives."""
+        running = self.connector is not None and self.slot is SlotStatus.USABLE
+        return running and self.publishes(table) and table in self.tables
+
 
 @dataclass
 class MemoryTable:
+    """One generation. `shows` is how many of the source's changes of its table it has indexed."""
+
     state: ServedState
     document: dict[str, object]
     complete: bool = False
     lost_rows: bool = False
+    shows: int = 0
 
 
 @dataclass
@@ -57,7 +72,8 @@ class Memory:
     kill_after: int | None = None
     effects: int = 0
     break_snapshots: int = 0
-    seen: dict[TableName, int] = field(default_factory=dict)
+    seen: dict[TableName, tuple[int, int]] = field(default_factory=dict)
+    changes: dict[TableName, int] = field(default_factory=dict)
     lsn: int = 1000
 
     def effect(self, what: str) -> None:
@@ -65,6 +81,21 @@ class Memory:
         if self.kill_after is not None and self.effects >= self.kill_after:
             raise Killed(what)
         self.effects += 1
+        self.write()
+
+    def write(self) -> None:
+        """Every declared table changes once; readers look, and see it where a generation is so fast."""
+        for table in self.declared:
+            self.changes[table] = self.changes.get(table, 0) + 1
+            for found in self.pinot.values():
+                capture = self.captures.get(found.state.capture)
+                if found.state.table != table or capture is None or capture.slot is SlotStatus.ABSENT:
+                    continue
+                if not capture.publishes(table):
+                    found.lost_rows = True
+                elif capture.carries(table) and found is self.live(table):
+                    found.shows = self.changes[table]
+        self.observe_readers()
 
     def capture(self, number: int) -> MemoryCapture:
         return self.captures.setdefault(number, MemoryCapture())
@@ -80,15 +111,17 @@ class Memory:
         return max(found, key=lambda t: t.state.capture, default=None)
 
     def observe_readers(self) -> None:
-        """What readers get at this moment must be complete and never an older generation than before."""
+        """What readers get at this moment must be complete and never older than before."""
         for table in {t.state.table for t in self.pinot.values()} | set(self.seen):
             live = self.live(table)
             if live is None:
                 assert table not in self.declared or table not in self.seen, f"{table} vanished"
                 continue
             assert live.complete, f"{table} is answered from an incomplete generation"
-            assert live.state.capture >= self.seen.get(table, 0), f"{table} went back"
-            self.seen[table] = live.state.capture
+            capture, shows = self.seen.get(table, (0, 0))
+            assert live.state.capture >= capture, f"{table} went back to an older generation"
+            assert live.shows >= shows, f"{table} went back from change {shows} to {live.shows}"
+            self.seen[table] = live.state.capture, live.shows
 
 
 @dataclass(frozen=True)
@@ -303,15 +336,26 @@ class MemoryFlow:
         return SnapshotReport(Snapshot.PROVEN)
 
     def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
-        return {topic: {0: 1} for topic in topics}
+        changes = {names.topic(table): count for table, count in self._memory.changes.items()}
+        return {topic: {0: changes.get(topic, 0)} for topic in topics}
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
         found = self._memory.pinot[table]
         capture = self._memory.captures[found.state.capture]
         assert capture.snapshot is not Snapshot.BROKEN
-        assert capture.connector is not None
+        assert capture.carries(found.state.table)
         found.complete = True
+        found.shows = max(found.shows, offsets[0])
         return None
+
+    def stand_still(self, names: CaptureNames, table: TableName) -> None:
+        found = self._memory.captures.get(names.number)
+        if found is None or not found.publishes(table):
+            return
+        self._memory.effect(f"{table} leaves {names.publication}")
+        found.published = tuple(t for t in found.published if t != table)
+        found.publication = {"tables": [str(t) for t in found.published]}
+        self._memory.observe_readers()
 
     def set_status(self, served: ServedState, status: Status) -> None:
         name = CaptureNames(self._memory.project, served.capture).pinot_table(served.served_name)

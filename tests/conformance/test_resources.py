@@ -208,3 +208,21 @@ def test_the_inventory_lists_what_was_made(bench: Bench) -> None:
     assert inventory.connectors()[number] == (ORDERS,)
     assert bench.names.topic(ORDERS) in inventory.topics()[number]
     assert set(service_topics(bench.names)) <= inventory.topics()[number]
+
+
+def test_a_table_that_stands_still_has_left_the_publication_and_nothing_else(bench: Bench) -> None:
+    number, inventory, flow = bench.names.number, bench.systems.inventory, bench.systems.flow
+    flow.stand_still(bench.names, ORDERS)
+    assert number not in inventory.publications()
+    items = replace(bench.contract, table=TableName("public", "items"), served_name="items")
+    both = bench.systems.objects.publication(bench.names, [bench.contract, items])
+    both.apply()
+    for _ in range(2):
+        flow.stand_still(bench.names, ORDERS)
+        assert inventory.publications()[number].tables == (items.table,)
+    for _ in range(2):
+        flow.stand_still(bench.names, items.table)
+        assert inventory.publications()[number].tables == ()
+        assert inventory.publications()[number].publishes_all
+    _identity(bench).apply()
+    assert _identity(bench).read() == {"identity": "full"}

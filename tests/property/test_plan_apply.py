@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,6 +190,54 @@ def _script(memory: Memory, directory: Path) -> bool:
     except Killed:
         return False
     return True
+
+
+def test_readers_never_go_back_through_a_switch() -> None:
+    """The old generation shows every change at once, the new one what was waited for and no more."""
+    with _directory() as directory:
+        memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
+        run = Run(memory_systems(memory), directory, silent)
+        run.converge(None)
+        table = TableName("public", "a")
+        memory.write()
+        before = memory.changes[table]
+        assert memory.seen[table] == (1, before)
+        run.ask([table])
+        run.converge(None)
+        capture, shown = memory.seen[table]
+        assert capture == 2
+        assert shown > before
+        assert memory.captures[1].published == (TableName("public", "b"),)
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["intact", "broken"])
+def test_an_old_generation_that_stands_still_is_never_let_go_on(broken: bool) -> None:
+    """Killed between the standstill and the switch: rows have passed the old generation by."""
+    with _directory() as directory:
+        memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
+        Run(memory_systems(memory), directory, silent).converge(None)
+        table = TableName("public", "a")
+        Run(memory_systems(memory), directory, silent).ask([table])
+        while table in memory.captures[1].published:
+            memory.kill_after = memory.effects + 1
+            with suppress(Killed):
+                Run(memory_systems(memory), directory, silent).converge(None)
+        memory.kill_after = None
+        live = memory.live(table)
+        assert live is not None
+        assert live.state.capture == 1
+        shown = live.shows
+        memory.write()
+        assert live.shows == shown
+        assert live.lost_rows
+        if broken:
+            memory.captures[2].slot = SlotStatus.LOST
+            memory.lose_rows(memory.captures[2], table)
+        plan = Run(memory_systems(memory), directory, silent).survey().plan
+        assert not [c for c in plan.changes if c.kind is Kind.PUBLICATION and c.capture == 1]
+        Run(memory_systems(memory), directory, silent).converge(None)
+        _goal_reached(memory, directory)
+        assert memory.seen[table][0] == (3 if broken else 2)
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,7 +10,7 @@ from headrace.apply.progress import Progress, wait_until
 from headrace.apply.systems import Flow
 from headrace.contract import TableContract
 from headrace.errors import HeadraceError
-from headrace.names import CaptureNames
+from headrace.names import CaptureNames, TableName
 from headrace.plan.model import Snapshot
 
 SLOT_TIMEOUT_S = 180.0
@@ -107,9 +107,11 @@ def prove(
     wait_until(missing, "reading the snapshot", progress, timeout_s=SNAPSHOT_STALL_S)
 
 
-def catch_up(flow: Flow, names: CaptureNames, contracts: Sequence[TableContract], progress: Progress) -> None:
-    """Wait until every table answers with all that was committed before this call."""
-    topics = {names.topic(c.table): names.pinot_table(c.served_name) for c in contracts}
+def catch_up(
+    flow: Flow, names: CaptureNames, served_names: Mapping[TableName, str], progress: Progress
+) -> None:
+    """Wait until these tables of a capture answer with all that was committed before this call."""
+    topics = {names.topic(table): names.pinot_table(served) for table, served in served_names.items()}
     ends = flow.fence(names, tuple(topics))
     for topic, table in topics.items():
         offsets = ends.get(topic, {})

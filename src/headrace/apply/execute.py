@@ -110,8 +110,8 @@ class Run:
             self._prove(look, stage)
         elif stage.kind is StageKind.CATCH_UP:
             assert stage.capture is not None
-            contracts = [c for c in look.world.contracts if c.table in stage.tables]
-            catch_up(self._systems.flow, look.world.names(stage.capture), contracts, self._progress)
+            served = {c.table: c.served_name for c in look.world.contracts if c.table in stage.tables}
+            catch_up(self._systems.flow, look.world.names(stage.capture), served, self._progress)
         else:
             if stage.kind is StageKind.BUILD:
                 self._begin(look, stage)
@@ -169,7 +169,7 @@ class Run:
             close(self._systems, change.table)
         else:
             assert change.capture is not None
-            switch(self._systems, change.table, change.capture)
+            switch(self._systems, change.table, change.capture, self._progress)
 
     def _before_apply(self, look: Survey, change: Change) -> None:
         if change.kind is Kind.IDENTITY and change.table not in self._state.identities:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from headrace.apply.real import Connections
     from headrace.apply.stored import StoredRows
     from headrace.hops.serve.query import QueryResult
-    from headrace.verify.audit import Say
+    from headrace.verify.audit import Audit, Say
     from headrace.verify.verdict import TableVerdict
 
 NOTHING_DECLARED = Catalogue(())
@@ -95,18 +95,28 @@ class Project:
             sql: PostgreSQL's SELECT over one served table.
             up_to_now: wait until everything committed before this call is in the answer.
             timeout_s: for the query; the wait comes on top.
+
+        Raises:
+            HeadraceError: `served-table-stands-still` when no wait would bring that.
         """
+        from headrace.apply.standing import await_switch, goes_on, stands_still
         from headrace.hops.serve.query import QueryClient
 
         with self.connections() as connections:
+            systems = connections.systems
             client = QueryClient(connections.pinot, self.name)
-            prepared = client.prepare(sql)
-            after = None
-            if up_to_now:
+            while True:
+                prepared = client.prepare(sql)
+                if not up_to_now:
+                    return client.execute(prepared, timeout_s=timeout_s)
                 live = prepared.generation
-                topic = live.names.topic(live.contract.table)
-                after = connections.systems.flow.fence(live.names, [topic])[topic]
-            return client.execute(prepared, after=after, timeout_s=timeout_s)
+                if goes_on(systems, live):
+                    topic = live.names.topic(live.contract.table)
+                    after = systems.flow.fence(live.names, [topic])[topic]
+                    if goes_on(systems, live):
+                        return client.execute(prepared, after=after, timeout_s=timeout_s)
+                if not await_switch(connections.pinot, self.name, live):
+                    raise stands_still(live)
 
     def verify(
         self, tables: Iterable[TableName] | None = None, say: Say | None = None
@@ -117,7 +127,6 @@ class Project:
             tables: all that are declared when absent.
             say: told how far it is.
         """
-        from headrace.hops.serve.directory import resolve
         from headrace.hops.source.client import SourceClient
         from headrace.verify.audit import Audit
         from headrace.verify.fence import WalFence
@@ -128,7 +137,7 @@ class Project:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
                 audit = Audit(connections.pinot, source, WalFence(session, connections.kafka))
-                return tuple(audit.table(resolve(connections.pinot, self.name, name), say) for name in names)
+                return tuple(self._verdict(connections, audit, name, say) for name in names)
 
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.
@@ -175,6 +184,19 @@ class Project:
         """
         with self._alone("destroy"), self.connections() as connections:
             return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
+
+    def _verdict(self, connections: Connections, audit: Audit, name: str, say: Say | None) -> TableVerdict:
+        """The verdict on one table; of a generation that was switched away meanwhile it would be unjust."""
+        from headrace.apply.standing import await_switch, goes_on
+        from headrace.hops.serve.directory import resolve
+
+        while True:
+            generation = resolve(connections.pinot, self.name, name)
+            verdict = audit.table(generation, say)
+            if verdict.equal or goes_on(connections.systems, generation):
+                return verdict
+            if not await_switch(connections.pinot, self.name, generation):
+                return verdict
 
     def _declared(self, table: TableName) -> DeclaredTable:
         found = {declared.table: declared for declared in self.declaration.declared}

@@ -16,11 +16,12 @@ from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.render import Config
 from headrace.hops.serve.resource import custom_configs
 from headrace.hops.source.fence import emit
+from headrace.hops.source.resource import unpublish
 from headrace.hops.source.slot import read_slot
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.fence import FenceWatcher
 from headrace.hops.topic.probe import fence_offsets
-from headrace.names import CaptureNames
+from headrace.names import CaptureNames, TableName
 from headrace.plan.model import ServedState, Snapshot, Status
 
 FENCE_TIMEOUT_S = 600.0
@@ -85,6 +86,9 @@ class RealFlow:
         except HeadraceError as error:
             return error.summary
         return None
+
+    def stand_still(self, names: CaptureNames, table: TableName) -> None:
+        self._source.run(lambda client: unpublish(client, names.publication, table))
 
     def set_status(self, served: ServedState, status: Status) -> None:
         name = CaptureNames(self._project, served.capture).pinot_table(served.served_name)

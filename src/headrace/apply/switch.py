@@ -3,20 +3,32 @@
 Promise: of several live generations the newest counts, so the one write that makes the new one live is the
 switch; a crash after it leaves an older live generation that nobody is sent to; the next plan removes it.
 
-The new generation holds everything committed before the switch was begun. In the moment of the switch it can
-be some milliseconds behind what the old one, which went on until then, has answered last.
+No key goes back at a switch. Before it the old generation is made to stand still: its capture no longer
+publishes the table, so all it can ever show was committed before a point of the WAL. The new one is made
+live once it has indexed everything up to and beyond that point. In between readers get answers that grow
+older: one table at a time, for as long as one fence takes.
+
+An old generation that stands still never goes on again, for it lacks rows: a run that dies in between is
+finished by the next one, and when the new generation turns out broken yet another one is built
+(`plan.captures.why_broken`). Readers have the old rows until then.
 """
 
 from __future__ import annotations
 
+from headrace.apply.birth import catch_up
+from headrace.apply.progress import Progress
 from headrace.apply.systems import Systems
 from headrace.errors import HeadraceError
-from headrace.names import TableName
-from headrace.plan.model import Status
+from headrace.names import CaptureNames, TableName
+from headrace.plan.model import ServedState, Status
 
 
-def switch(systems: Systems, table: TableName, capture: int) -> None:
-    """Make a generation live, then close the ones before it. Idempotent."""
+def switch(systems: Systems, table: TableName, capture: int, progress: Progress) -> None:
+    """Make a generation live, then close the ones before it. Idempotent.
+
+    Raises:
+        HeadraceError: `generation-gone`; `source-table-locked` when the old one cannot be stopped.
+    """
     generations = [s for s in systems.inventory.served() if s.table == table]
     new = next((s for s in generations if s.capture == capture), None)
     if new is None:
@@ -25,11 +37,13 @@ def switch(systems: Systems, table: TableName, capture: int) -> None:
             f"the new generation of {table} was removed while it was being built",
             hint="run `headrace apply` again; readers still have the old one",
         )
+    live = [s for s in generations if s.capture < capture and s.status is Status.LIVE]
     if new.status is not Status.LIVE:
+        if live:
+            _overtake(systems, live, new, progress)
         systems.flow.set_status(new, Status.LIVE)
-    for old in generations:
-        if old.capture < capture and old.status is Status.LIVE:
-            systems.flow.set_status(old, Status.RETIRED)
+    for old in live:
+        systems.flow.set_status(old, Status.RETIRED)
 
 
 def close(systems: Systems, table: TableName) -> None:
@@ -37,3 +51,11 @@ def close(systems: Systems, table: TableName) -> None:
     for generation in systems.inventory.served():
         if generation.table == table and generation.status is not Status.RETIRED:
             systems.flow.set_status(generation, Status.RETIRED)
+
+
+def _overtake(systems: Systems, live: list[ServedState], new: ServedState, progress: Progress) -> None:
+    """Wait until the new generation has all that readers can have seen."""
+    for old in live:
+        systems.flow.stand_still(CaptureNames(systems.project, old.capture), old.table)
+    names = CaptureNames(systems.project, new.capture)
+    catch_up(systems.flow, names, {new.table: new.served_name}, progress)

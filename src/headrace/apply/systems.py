@@ -112,6 +112,14 @@ class Flow(Protocol):
         """None once every query of a Pinot table sees all below these offsets, else what is missing."""
         ...
 
+    def stand_still(self, names: CaptureNames, table: TableName) -> None:
+        """Let no later change of a table reach a capture; nothing happens when none can.
+
+        On return all that the capture will ever carry of the table was committed before. HeadraceError when
+        the source's writers do not leave a moment for it.
+        """
+        ...
+
     def set_status(self, served: ServedState, status: Status) -> None:
         """Change what readers may do with a generation: one atomic write; fine when it is gone."""
         ...

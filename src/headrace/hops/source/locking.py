@@ -11,7 +11,9 @@ from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
 from headrace.names import TableName
 
-LOCK_TIMEOUT_MS = 1_000
+LOCK_TIMEOUT_MS = 1_500
+"""Above the usual `deadlock_timeout`, after which an autovacuum in the way gives up."""
+
 ATTEMPTS = 10
 _PAUSE_S = 1.0
 
@@ -33,7 +35,7 @@ def alter(
 ) -> None:
     """Run a statement that needs a strong lock on `table`, in a transaction of its own.
 
-    A waiting ALTER makes all later queries of the table wait too, so it waits for a second at most, lets
+    A waiting ALTER makes all later queries of the table wait too, so it waits for a moment only, lets
     everybody pass, and tries again. Raises HeadraceError with the holders' names when that never succeeds.
     """
     for attempt in range(attempts):

@@ -169,6 +169,10 @@ def read_publications(client: SourceClient, prefix: str) -> list[PublicationStat
     ]
 
 
+def _publication(client: SourceClient, name: str) -> PublicationState | None:
+    return next((state for state in read_publications(client, name) if state.name == name), None)
+
+
 def _passes_all(publication: dict[str, object]) -> bool:
     operations = ("pubinsert", "pubupdate", "pubdelete", "pubtruncate", "pubviaroot")
     return all(publication[name] for name in operations) and publication.get("pubgencols", "s") in ("s", True)
@@ -222,8 +226,7 @@ class Publication:
         self._client.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(self._name)))
 
     def _state(self) -> PublicationState | None:
-        found = read_publications(self._client, self._name)
-        return next((state for state in found if state.name == self._name), None)
+        return _publication(self._client, self._name)
 
     def _options(self) -> sql.Composable:
         options = f"publish = '{_PUBLISH}', publish_via_partition_root = true"
@@ -243,3 +246,18 @@ class Publication:
             cause=message,
             hint="`headrace grants` prints the SQL that allows it (GRANT CREATE ON DATABASE …)",
         )
+
+
+def unpublish(client: SourceClient, publication: str, table: TableName) -> None:
+    """Take one table out of a publication, between two transactions that write to it.
+
+    On return every change that the publication can ever let pass was committed before. Writers wait for the
+    moment it takes: without the lock the rows of a transaction that wrote before and commits later would
+    pass, however much later. Nothing happens when the table is not in the publication; HeadraceError when the
+    lock is never free.
+    """
+    found = _publication(client, publication)
+    if found is None or table not in found.tables:
+        return
+    statement = sql.SQL("LOCK TABLE {0} IN SHARE MODE; ALTER PUBLICATION {1} DROP TABLE {0}")
+    alter(client, table, statement.format(quoted(table), sql.Identifier(publication)))
