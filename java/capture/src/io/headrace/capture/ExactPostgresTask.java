@@ -22,7 +22,6 @@ import org.apache.kafka.connect.source.SourceRecord;
  * Kafka at every poll.
  */
 public class ExactPostgresTask extends PostgresConnectorTask {
-  private static final int MAX_BATCH = 2048;
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
   private static final long IDLE_MS = 100;
 
@@ -30,6 +29,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
   private ArrivalQueue _queue = new ArrivalQueue();
   private Map<String, String> _partition = Map.of();
   private boolean _exactlyOnce;
+  private int _maxBatch = 1;
   /** The position of the last record given to Connect; null when it was told to PostgreSQL or there is none. */
   private Map<String, ?> _handedOver;
   /** That position once everything up to it is in Kafka. */
@@ -39,6 +39,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
   @Override
   public ChangeEventSourceCoordinator<PostgresPartition, PostgresOffsetContext> start(Configuration config) {
     _partition = Map.of("server", config.getString(CommonConnectorConfig.TOPIC_PREFIX));
+    _maxBatch = config.getInteger(CommonConnectorConfig.MAX_BATCH_SIZE);
     _exactlyOnce = "required".equals(config.getString("exactly.once.support"));
     _handedOver = null;
     _inKafka = null;
@@ -58,7 +59,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
   @Override
   public List<SourceRecord> doPoll()
       throws InterruptedException {
-    List<DataChangeEvent> events = _queue.take(MAX_BATCH, IDLE_MS);
+    List<DataChangeEvent> events = _queue.take(_maxBatch, IDLE_MS);
     if (events.isEmpty()) {
       // Debezium's own way looks whether the reading thread has failed, too.
       return handOver(super.doPoll());
