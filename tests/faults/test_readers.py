@@ -108,11 +108,16 @@ def test_no_answer_is_wrong_through_commits_under_updates(project):
     before = committed_segments(project)
     with watched(project, UPDATES_PER_S) as (writer, readers):
         time.sleep(WATCH_S)
+        # Pinot may be behind on a slow machine; the commits must come while the readers look.
+        deadline = time.monotonic() + 3 * WATCH_S
+        while committed_segments(project) < before + 2 and time.monotonic() < deadline:
+            time.sleep(1)
+        commits = committed_segments(project) - before
     assert readers.findings.wrong == []
     assert set(readers.findings.answered) == set(readers.kinds)
     assert min(readers.findings.answered.values()) >= 10  # readers share two cores with everything else
     assert writer.committed > 0.3 * UPDATES_PER_S * WATCH_S
-    assert committed_segments(project) >= before + 2
+    assert commits >= 2
     assert_equal(project)
 
 
