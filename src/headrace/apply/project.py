@@ -105,11 +105,12 @@ class Project:
         with self.connections() as connections:
             systems = connections.systems
             client = QueryClient(connections.pinot, self.name)
+            prepared = client.prepare(sql)
+            if not up_to_now:
+                return client.execute(prepared, timeout_s=timeout_s)
             while True:
-                prepared = client.prepare(sql)
-                if not up_to_now:
-                    return client.execute(prepared, timeout_s=timeout_s)
                 live = prepared.generation
+                # Asked before the fence too: of a capture that is gone none would ever come back.
                 if goes_on(systems, live):
                     topic = live.names.topic(live.contract.table)
                     after = systems.flow.fence(live.names, [topic])[topic]
@@ -117,6 +118,7 @@ class Project:
                         return client.execute(prepared, after=after, timeout_s=timeout_s)
                 if not await_switch(connections.pinot, self.name, live):
                     raise stands_still(live)
+                prepared = client.prepare(sql)
 
     def verify(
         self, tables: Iterable[TableName] | None = None, say: Say | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +12,6 @@ from headrace.cli.options import Json, ProjectDirectory
 from headrace.errors import ExitCode
 
 if TYPE_CHECKING:
-    from headrace.apply.project import Project
-    from headrace.names import TableName
     from headrace.verify.verdict import Difference, TableVerdict
 
 SHOWN = 20
@@ -47,38 +45,21 @@ def verify(
     with output.progress("verify") as progress:
         verdicts = project.verify(wanted, lambda what, done, total: progress.step(what, done, total or None))
         progress.finish("equal" if all(verdict.equal for verdict in verdicts) else "not equal")
-    truncated = _truncated(project)
     if json:
-        output.answer_json(as_document(verdicts, truncated, show_values))
+        output.answer_json(as_document(verdicts, show_values))
     else:
-        _print(verdicts, truncated, show_values)
+        _print(verdicts, show_values)
     if not all(verdict.equal for verdict in verdicts):
         raise typer.Exit(int(ExitCode.DATA_DIFFER))
 
 
-def as_document(
-    verdicts: Sequence[TableVerdict], truncated: Mapping[TableName, str], show_values: bool
-) -> dict[str, object]:
+def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str, object]:
     """The JSON form; values of rows only when they were asked for, keys always."""
     return {
         "ok": True,
         "equal": all(verdict.equal for verdict in verdicts),
-        "tables": [
-            {**_table(verdict, show_values), "truncated": truncated.get(verdict.table)}
-            for verdict in verdicts
-        ],
+        "tables": [_table(verdict, show_values) for verdict in verdicts],
     }
-
-
-def _truncated(project: Project) -> dict[TableName, str]:
-    """The tables that a TRUNCATE tore apart, each with the cure."""
-    from headrace.hops.serve.directory import look
-    from headrace.observe import tables
-
-    with project.connections() as connections:
-        live = look(connections.pinot, project.name).live().values()
-        found = {one.contract.table: tables.truncated(one, connections.pinot) for one in live}
-    return {table: reason for table, reason in found.items() if reason}
 
 
 def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
@@ -94,6 +75,7 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
         "unconfirmed": verdict.unconfirmed,
         "undecided": verdict.undecided,
         "masked_columns": list(verdict.masked),
+        "truncated": verdict.truncated,
         "seconds": round(verdict.seconds, 3),
         "differences": [_difference(difference, show_values) for difference in verdict.differences],
     }
@@ -113,7 +95,7 @@ def _difference(difference: Difference, show_values: bool) -> dict[str, object]:
     return found
 
 
-def _print(verdicts: Sequence[TableVerdict], truncated: Mapping[TableName, str], show_values: bool) -> None:
+def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     from headrace.verify.verdict import Fault
 
     headers = ("table", "verdict", "rows", "missing", "extra", "different", "rejected", "seconds")
@@ -129,8 +111,8 @@ def _print(verdicts: Sequence[TableVerdict], truncated: Mapping[TableName, str],
     ]
     output.answer(output.table(headers, rows))
     for verdict in verdicts:
-        if verdict.table in truncated:
-            output.answer(f"{verdict.table} is not exact: {truncated[verdict.table]}")
+        if verdict.truncated:
+            output.answer(f"{verdict.table} is not exact: {verdict.truncated}")
         for difference in verdict.differences[:SHOWN]:
             output.answer(f"{verdict.table}: {_line(difference, show_values)}")
         hidden = len(verdict.differences) - SHOWN + verdict.unconfirmed

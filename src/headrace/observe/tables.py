@@ -13,7 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, positions, stored, truncates
+from headrace.hops.serve.probe import live_rejects, positions, stored, truncated
 from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
@@ -95,17 +95,6 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
     )
 
 
-def truncated(generation: Generation, pinot: PinotClient) -> str | None:
-    """Why a TRUNCATE makes a generation not exact; None for none, and where one partition puts it in order.
-
-    The event lies in one partition and empties only that one (docs/adr/0007-truncate-in-the-stream.md). It is
-    stored as long as the generation, so nothing but a new one takes the mark away.
-    """
-    if generation.contract.partitions == 1 or not truncates(pinot, generation.physical):
-        return None
-    return f"truncated: `headrace resync {generation.contract.table}`"
-
-
 def _one(
     generation: Generation,
     pinot: PinotClient,
@@ -152,7 +141,7 @@ def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
     )
     if flagged and int(str(flagged[0][0])):
         reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
-    emptied = truncated(generation, pinot)
+    emptied = truncated(pinot, generation)
     if emptied:
         reasons.append(emptied)
     return tuple(reasons)

@@ -49,6 +49,7 @@ class TableVerdict:
         unconfirmed: rows that looked different and were too many to be looked at again one by one.
         undecided: rows that kept changing until the time was up.
         masked: columns of which only NULL or not was compared.
+        truncated: why a TRUNCATE makes the table not exact; None for none.
         seconds: how long it took.
     """
 
@@ -61,6 +62,7 @@ class TableVerdict:
     unconfirmed: int
     undecided: int
     masked: tuple[str, ...]
+    truncated: str | None
     seconds: float
 
     @property

@@ -80,6 +80,9 @@ class Bench:
         publication = sql.Identifier(names.publication)
         statement = "CREATE PUBLICATION {} FOR TABLE {} WITH (publish_via_partition_root = true)"
         self.source.execute(sql.SQL(statement).format(publication, sql.SQL(", ").join(tables)))
+        self.make_topics(names, contracts)
+
+    def make_topics(self, names: CaptureNames, contracts: Sequence[TableContract]) -> None:
         for spec in capture_topics(names, contracts):
             Topic(self.kafka, spec).apply()
 

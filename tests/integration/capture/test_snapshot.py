@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
+from confluent_kafka import Producer
 
 from headrace.errors import HeadraceError
 from headrace.hops.capture.snapshot import Progress, verdict
@@ -114,6 +116,24 @@ def test_value_that_cannot_be_converted_breaks_it_with_the_reason(bench: Bench) 
     assert found.failure.code == "capture-value-unconvertible", found
     assert found.failure.cause.endswith("public.wild.a")
     assert not found.failure.restart
+
+
+def test_what_was_aborted_is_never_proven_whatever_is_said_later(
+    bench: Bench, capture_engines: CaptureEngines
+) -> None:
+    bench.run("DROP TABLE IF EXISTS bare", "CREATE TABLE bare (id bigint PRIMARY KEY)")
+    capture = bench.capture(contract("bare"))
+    assert bench.final_verdict(capture).progress is Progress.COMPLETE
+    capture.connector.delete()
+    topic = capture.names.notification_topic
+    bench.kafka.delete_topic(topic)
+    bench.make_topics(capture.names, capture.contracts)
+    producer = Producer({"bootstrap.servers": capture_engines.endpoints.kafka_bootstrap})
+    for kind in ("STARTED", "ABORTED", "COMPLETED"):
+        producer.produce(topic, json.dumps({"aggregate_type": "Initial Snapshot", "type": kind}))
+    assert producer.flush(30) == 0
+    found = bench.verdict(capture)
+    assert (found.progress, found.reason) == (Progress.BROKEN, "the snapshot was aborted")
 
 
 @pytest.mark.slow

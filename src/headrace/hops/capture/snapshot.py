@@ -141,6 +141,8 @@ def _notifications(client: KafkaClient, names: CaptureNames) -> _Told:
                 raise _Broken("the snapshot was begun a second time, over a live slot")
             started = True
         elif kind == "COMPLETED":
+            if aborted:
+                raise _Broken("the snapshot was aborted")
             completed = True
         elif kind == "SKIPPED" and not completed:  # after the completion it is what a restart says
             raise _Broken("the snapshot was skipped")

@@ -14,6 +14,7 @@ from headrace.contract import Kind
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.dialect import quote, text
+from headrace.hops.serve.directory import Generation
 
 _WITHOUT_KEY = 4
 """`__kind` of a record whose very key could not be read (java/pinot, RowKind)."""
@@ -169,13 +170,18 @@ def rejects(
     return tuple(sorted(kept, key=lambda reject: reject.offset))
 
 
-def truncates(client: PinotClient, table: str) -> int:
-    """How many TRUNCATEs are stored; each stays as long as its generation, whatever came after it."""
-    return _count(
-        client,
-        f'SELECT COUNT(*) FROM "{table}" WHERE __kind = {Kind.TRUNCATE}',  # noqa: S608
-        {"skipUpsert": "true"},
-    )
+def truncated(client: PinotClient, generation: Generation) -> str | None:
+    """Why a TRUNCATE makes a generation not exact; None for none, and where one partition puts it in order.
+
+    The event lies in one partition and empties only that one (docs/adr/0007-truncate-in-the-stream.md). It is
+    stored as long as the generation, so nothing but a new one takes the mark away.
+    """
+    if generation.contract.partitions == 1:
+        return None
+    sql = f'SELECT COUNT(*) FROM "{generation.physical}" WHERE __kind = {Kind.TRUNCATE}'  # noqa: S608
+    if not _count(client, sql, {"skipUpsert": "true"}):
+        return None
+    return f"truncated: `headrace resync {generation.contract.table}`"
 
 
 def _reject(row: list[object], width: int, *, readable: bool) -> Reject:

@@ -24,9 +24,12 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   static final int MAX_EVENTS = 8192;
   static final long MAX_BYTES = 64L * 1024 * 1024;
 
-  private final ArrayDeque<DataChangeEvent> _events = new ArrayDeque<>();
-  private final ArrayDeque<Long> _sizes = new ArrayDeque<>();
+  private final ArrayDeque<Sized> _events = new ArrayDeque<>();
   private long _bytes;
+
+  /** Measuring an event means walking through it: done once. */
+  private record Sized(DataChangeEvent event, long bytes) {
+  }
 
   @Override
   public String name() {
@@ -44,21 +47,16 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
     while (_events.size() >= MAX_EVENTS || _bytes >= MAX_BYTES) {
       wait();
     }
-    long bytes = event.objectSize();
-    _events.add(event);
-    _sizes.add(bytes);
-    _bytes += bytes;
+    Sized sized = new Sized(event, event.objectSize());
+    _events.add(sized);
+    _bytes += sized.bytes();
     notifyAll();
   }
 
   @Override
   public synchronized DataChangeEvent poll() {
-    DataChangeEvent event = _events.poll();
-    if (event != null) {
-      _bytes -= _sizes.remove();
-      notifyAll();
-    }
-    return event;
+    notifyAll();
+    return next();
   }
 
   @Override
@@ -74,9 +72,19 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
     }
     List<DataChangeEvent> taken = new ArrayList<>(Math.min(most, _events.size()));
     while (taken.size() < most && !_events.isEmpty()) {
-      taken.add(poll());
+      taken.add(next());
     }
+    notifyAll();
     return taken;
+  }
+
+  private DataChangeEvent next() {
+    Sized first = _events.poll();
+    if (first == null) {
+      return null;
+    }
+    _bytes -= first.bytes();
+    return first.event();
   }
 
   /** How Debezium is given this queue. */

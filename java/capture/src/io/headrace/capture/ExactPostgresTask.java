@@ -25,14 +25,14 @@ public class ExactPostgresTask extends PostgresConnectorTask {
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
   private static final long IDLE_MS = 100;
 
-  private ResumePoints _points = new ResumePoints(null);
-  private ArrivalQueue _queue = new ArrivalQueue();
-  private Map<String, String> _partition = Map.of();
+  private ResumePoints _points;
+  private ArrivalQueue _queue;
+  private Map<String, String> _partition;
   private boolean _exactlyOnce;
-  private int _maxBatch = 1;
-  /** The position of the last record given to Connect; null when it was told to PostgreSQL or there is none. */
+  private int _maxBatch;
+  /** The position of the last record given to Connect since its last commit; null when there is none. */
   private Map<String, ?> _handedOver;
-  /** That position once everything up to it is in Kafka. */
+  /** The position up to which everything is in Kafka; null before the first commit since the start. */
   private Map<String, ?> _inKafka;
 
   /** Called at every start, also at the one after an error that Debezium deems worth another attempt. */
