@@ -12,13 +12,13 @@ as it may be and shows only what was waited for. What readers see of a table nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headrace.apply.systems import Catalogue, PublicationState, SnapshotReport, Systems
-from headrace.contract import Column, Conversion, TableContract
-from headrace.names import CaptureNames, TableName
-from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, positions_topic
+from headrace.contract import Column, Conversion, TableContract, ViewContract
+from headrace.names import CaptureNames, GenerationNames, TableName, ViewNames
+from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, ViewState, positions_topic
 from headrace.plan.resource import Document
 
 
@@ -60,8 +60,24 @@ class MemoryTable:
 
 
 @dataclass
+class MemoryView:
+    """One generation of a view in Pinot. `shows` is how many changes of its table are in what it shows."""
+
+    number: int
+    contract: TableContract
+    status: Status
+    document: dict[str, object]
+    complete: bool = False
+    shows: int = 0
+
+    @property
+    def view(self) -> TableName:
+        return self.contract.table
+
+
+@dataclass
 class Memory:
-    """All systems. `declared` is the declaration; the rest is what the engines hold."""
+    """All systems. `declared` and `views` are the declaration; the rest is what the engines hold."""
 
     project: str = "shop"
     declared: dict[TableName, TableContract] = field(default_factory=dict)
@@ -69,6 +85,11 @@ class Memory:
     captures: dict[int, MemoryCapture] = field(default_factory=dict)
     topics: dict[str, dict[str, object]] = field(default_factory=dict)
     pinot: dict[str, MemoryTable] = field(default_factory=dict)
+    views: dict[TableName, ViewContract] = field(default_factory=dict)
+    view_tables: dict[str, MemoryView] = field(default_factory=dict)
+    jobs: dict[str, dict[str, object]] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
+    seen_views: dict[TableName, tuple[int, int]] = field(default_factory=dict)
     kill_after: int | None = None
     effects: int = 0
     break_snapshots: int = 0
@@ -95,7 +116,27 @@ class Memory:
                     found.lost_rows = True
                 elif capture.carries(table) and found is self.live(table):
                     found.shows = self.changes[table]
+        for name, view in self.view_tables.items():
+            if view is self.live_view(view.view) and self.computes(name, view):
+                view.shows = self.changes.get(view.contract.origin.base, 0)
         self.observe_readers()
+
+    def computes(self, name: str, view: MemoryView) -> bool:
+        """A change of the view's table that is made now arrives in its results."""
+        origin = view.contract.origin
+        assert origin is not None
+        capture = self.captures.get(origin.capture)
+        topic = ViewNames(self.project, view.number).topic(view.view)
+        return (
+            name in self.jobs
+            and topic in self.topics
+            and capture is not None
+            and capture.carries(origin.base)
+        )
+
+    def live_view(self, view: TableName) -> MemoryView | None:
+        found = [v for v in self.view_tables.values() if v.view == view and v.status is Status.LIVE]
+        return max(found, key=lambda v: v.number, default=None)
 
     def capture(self, number: int) -> MemoryCapture:
         return self.captures.setdefault(number, MemoryCapture())
@@ -122,6 +163,16 @@ class Memory:
             assert live.state.capture >= capture, f"{table} went back to an older generation"
             assert live.shows >= shows, f"{table} went back from change {shows} to {live.shows}"
             self.seen[table] = live.state.capture, live.shows
+        for view in {v.view for v in self.view_tables.values()} | set(self.seen_views):
+            shown = self.live_view(view)
+            if shown is None:
+                assert view not in self.views or view not in self.seen_views, f"{view} vanished"
+                continue
+            assert shown.complete, f"{view} is answered from an incomplete generation"
+            number, shows = self.seen_views.get(view, (0, 0))
+            assert shown.number >= number, f"{view} went back to an older generation"
+            assert shown.shows >= shows, f"{view} went back from change {shows} to {shown.shows}"
+            self.seen_views[view] = shown.number, shown.shows
 
 
 @dataclass(frozen=True)
@@ -206,7 +257,7 @@ class MemoryObjects:
 
         return MemoryResource(self._memory, f"slot:{names.slot}", {}, read, apply, delete)
 
-    def topic(self, names: CaptureNames, topic: str, contract: TableContract | None) -> MemoryResource:
+    def topic(self, names: GenerationNames, topic: str, contract: TableContract | None) -> MemoryResource:
         topics = self._memory.topics
         desired: dict[str, object] = {"partitions": contract.partitions if contract else 1}
 
@@ -217,12 +268,18 @@ class MemoryObjects:
             topics[topic] = {**topics.get(topic, {}), **desired}
 
         def delete() -> None:
+            readers = [
+                name for name, job in self._memory.jobs.items() if topic in (job.get("reads"), job["to"])
+            ]
+            assert not readers, f"{readers} still use {topic}"
             del topics[topic]
 
         return MemoryResource(self._memory, f"topic:{topic}", desired, read, apply, delete)
 
-    def served(self, names: CaptureNames, contract: TableContract, status: Status) -> MemoryResource:
+    def served(self, names: GenerationNames, contract: TableContract, status: Status) -> MemoryResource:
         memory = self._memory
+        if isinstance(names, ViewNames):
+            return _served_view(memory, names, contract, status)
         name = names.pinot_table(contract.served_name)
         desired = {"status": str(status), "contract": contract.to_json()}
 
@@ -274,6 +331,90 @@ class MemoryObjects:
         return MemoryResource(memory, where, {"tables": [str(t) for t in tables]}, read, apply, delete)
 
 
+def _served_view(memory: Memory, names: ViewNames, contract: TableContract, status: Status) -> MemoryResource:
+    name = names.pinot_table(contract.served_name)
+    desired = {"status": str(status), "contract": contract.to_json()}
+
+    def read() -> Document | None:
+        found = memory.view_tables.get(name)
+        return {**found.document, "status": str(found.status)} if found else None
+
+    def apply() -> None:
+        assert names.topic(contract.table) in memory.topics, "Pinot asks Kafka for the partitions"
+        found = memory.view_tables.get(name)
+        if found is None:
+            memory.view_tables[name] = MemoryView(names.number, contract, status, desired)
+        else:
+            assert found.contract.shape == contract.shape, "another shape cannot be had in place"
+            found.contract, found.status, found.document = contract, status, desired
+
+    def delete() -> None:
+        del memory.view_tables[name]
+
+    return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
+
+
+class MemoryViews:
+    """Spark, and what it has written."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def states(self) -> tuple[ViewState, ...]:
+        memory = self._memory
+        found: dict[tuple[int, TableName], ViewState] = {}
+
+        def note(number: int, view: TableName, **values: object) -> None:
+            known = found.get((number, view), ViewState(number, view))
+            found[number, view] = replace(known, **values)  # type: ignore[arg-type]
+
+        for table in memory.view_tables.values():
+            note(table.number, table.view, status=table.status, contract=table.contract)
+        for topic in memory.topics:
+            number, _, name = topic.removeprefix(f"{memory.project}.").partition(".")
+            if number.startswith("v"):
+                note(int(number[1:]), TableName.of_view(name), topic=True)
+        for name in memory.jobs:
+            served, _, number = name.removeprefix(f"{memory.project}_").rpartition("_v")
+            note(int(number), TableName.of_view(served), job=True)
+        return tuple(sorted(found.values(), key=lambda state: state.number))
+
+    def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:
+        return frozenset(topics) & self._memory.cut
+
+    def job(
+        self, names: ViewNames, contract: TableContract, view: ViewContract | None, reads: str
+    ) -> MemoryResource:
+        memory = self._memory
+        name, to = names.pinot_table(contract.served_name), names.topic(contract.table)
+        desired = {"job": view.job if view else "", "reads": reads, "to": to}
+
+        def read() -> Document | None:
+            return dict(memory.jobs[name]) if name in memory.jobs else None
+
+        def apply() -> None:
+            assert reads in memory.topics
+            assert to in memory.topics
+            assert reads not in memory.cut, "a query begins with the whole log"
+            memory.jobs[name] = desired
+
+        def delete() -> None:
+            del memory.jobs[name]
+
+        return MemoryResource(memory, f"spark:{name}", desired, read, apply, delete)
+
+    def not_yet_computed(
+        self, names: ViewNames, contract: TableContract, reads: str, ends: Mapping[int, int]
+    ) -> str | None:
+        name = names.pinot_table(contract.served_name)
+        assert self._memory.computes(name, self._memory.view_tables[name])
+        self._computed = ends[0]
+        return None
+
+    def ends(self, names: ViewNames, contract: TableContract) -> Mapping[int, int]:
+        return {0: self._computed}
+
+
 def _begin_snapshot(memory: Memory, capture: MemoryCapture) -> None:
     memory.lsn += 10
     if capture.slot is SlotStatus.ABSENT:
@@ -292,7 +433,9 @@ class MemoryInventory:
         self._memory = memory
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(tuple(self._memory.declared.values()))
+        declared = self._memory.declared
+        views = [view for view in self._memory.views.values() if view.base in declared]
+        return Catalogue(tuple(declared.values()), views=tuple(views))
 
     def slots(self) -> Mapping[int, SlotStatus]:
         found = self._memory.captures.items()
@@ -308,7 +451,9 @@ class MemoryInventory:
     def topics(self) -> Mapping[int, frozenset[str]]:
         found: dict[int, set[str]] = {}
         for topic in self._memory.topics:
-            found.setdefault(int(topic.split(".")[1]), set()).add(topic)
+            number = topic.split(".")[1]
+            if number.isdigit():
+                found.setdefault(int(number), set()).add(topic)
         return {number: frozenset(topics) for number, topics in found.items()}
 
     def served(self) -> tuple[ServedState, ...]:
@@ -340,6 +485,10 @@ class MemoryFlow:
         return {topic: {0: changes.get(topic, 0)} for topic in topics}
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
+        view = self._memory.view_tables.get(table)
+        if view is not None:
+            view.complete, view.shows = True, max(view.shows, offsets[0])
+            return None
         found = self._memory.pinot[table]
         capture = self._memory.captures[found.state.capture]
         assert capture.snapshot is not Snapshot.BROKEN
@@ -357,18 +506,25 @@ class MemoryFlow:
         found.publication = {"tables": [str(t) for t in found.published]}
         self._memory.observe_readers()
 
-    def set_status(self, served: ServedState, status: Status) -> None:
-        name = CaptureNames(self._memory.project, served.capture).pinot_table(served.served_name)
-        found = self._memory.pinot.get(name)
-        if found is None or found.state.status is status:
-            return
-        self._memory.effect(f"{name} becomes {status}")
-        found.state = replace(found.state, status=status)
+    def set_status(self, physical: str, status: Status) -> None:
+        found, view = self._memory.pinot.get(physical), self._memory.view_tables.get(physical)
+        if found is not None and found.state.status is not status:
+            self._memory.effect(f"{physical} becomes {status}")
+            found.state = replace(found.state, status=status)
+        elif view is not None and view.status is not status:
+            self._memory.effect(f"{physical} becomes {status}")
+            view.status = status
         self._memory.observe_readers()
 
 
 def memory_systems(memory: Memory) -> Systems:
-    return Systems(memory.project, MemoryObjects(memory), MemoryInventory(memory), MemoryFlow(memory))
+    return Systems(
+        memory.project,
+        MemoryObjects(memory),
+        MemoryInventory(memory),
+        MemoryFlow(memory),
+        views=MemoryViews(memory),
+    )
 
 
 def contract(name: str, *, columns: int = 1, **values: object) -> TableContract:
@@ -377,3 +533,14 @@ def contract(name: str, *, columns: int = 1, **values: object) -> TableContract:
     rest = tuple(Column(f"c{n}", "text", Conversion.TEXT) for n in range(columns))
     made = TableContract(TableName("public", name), name, ("id",), (key, *rest))
     return replace(made, **values)  # type: ignore[arg-type]
+
+
+def view_of(base: str, *, shape: str = "1", columns: int = 1) -> ViewContract:
+    """A view `<base>_view` of `public.<base>`; another shape is another definition."""
+    view = TableName.of_view(f"{base}_view")
+    key = Column("__key", "text", Conversion.TEXT, nullable=False)
+    rest = tuple(Column(f"c{n}", "bigint", Conversion.LONG) for n in range(columns))
+    served = TableContract(view, view.table, ("__key",), (key, *rest), versioned=True)
+    return ViewContract(
+        served, TableName("public", base), shape, f"SELECT {shape}", f'{{"shape": "{shape}"}}'
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from pydantic import TypeAdapter
@@ -90,8 +90,23 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a generation of a view was built from; another origin needs another generation.
+
+    Attributes:
+        base: the table it is a view of.
+        capture: the capture whose topic it reads.
+        shape: a digest of what its SQL means.
+    """
+
+    base: TableName
+    capture: int
+    shape: str
+
+
+@dataclass(frozen=True)
 class TableContract:
-    """Everything the hops need to know of one table.
+    """Everything the hops need to know of one table, or of the results of one view.
 
     Attributes:
         table: schema and name in the source.
@@ -104,6 +119,9 @@ class TableContract:
         partitioned: a partitioned table, published through its root.
         retention_ms, retention_bytes: bounds of the topic; None is headrace's default.
         flush_rows: rows of a consuming segment before it is committed; None is headrace's default.
+        versioned: rows carry their version: results of a view; the newest version counts, not the latest
+            arrival.
+        origin: of a generation of a view, what it was built from.
     """
 
     table: TableName
@@ -117,6 +135,8 @@ class TableContract:
     retention_ms: int | None = None
     retention_bytes: int | None = None
     flush_rows: int | None = None
+    versioned: bool = False
+    origin: Origin | None = None
 
     def column(self, name: str) -> Column:
         """The carried column of that name; KeyError when there is none."""
@@ -152,6 +172,33 @@ class TableContract:
 
 
 _contract = TypeAdapter(TableContract)
+
+
+@dataclass(frozen=True)
+class ViewContract:
+    """Everything the hops need to know of one view.
+
+    Attributes:
+        served: its results as a served table; without origin, which is known once a capture is chosen.
+        base: the table it reads.
+        shape: a digest of what its SQL means, and of the columns it reads.
+        sql: its definition in PostgreSQL's words, which PostgreSQL answers exactly as the view does.
+        job: what Spark is to do, JSON without the names of topics and of itself (docs/concepts/views.md).
+    """
+
+    served: TableContract
+    base: TableName
+    shape: str
+    sql: str
+    job: str
+
+    @property
+    def table(self) -> TableName:
+        return self.served.table
+
+    def on(self, capture: int) -> TableContract:
+        """The contract of a generation that reads that capture's topic."""
+        return replace(self.served, origin=Origin(self.base, capture, self.shape))
 
 
 UNAVAILABLE = "__headrace_unavailable_6f1d0c94b7__"

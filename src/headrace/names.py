@@ -13,6 +13,9 @@ from dataclasses import dataclass
 PROJECT_PATTERN = r"^[a-z][a-z0-9_]{0,29}$"
 """Fits PostgreSQL slot names ([a-z0-9_], at most 63), Kafka topics and Pinot tables at once."""
 
+VIEW_SCHEMA = "$view"
+"""Stands for the schema of a view among the tables: no table of PostgreSQL is meant by it."""
+
 _CONNECTOR = re.compile(r"^headrace-(?P<project>[a-z][a-z0-9_]*)-(?P<number>\d+)$")
 
 
@@ -25,6 +28,16 @@ class TableName:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it names a view of the declaration instead of a table of the source."""
+        return self.schema == VIEW_SCHEMA
+
+    @classmethod
+    def of_view(cls, name: str) -> TableName:
+        """The name under which a view stands among the tables."""
+        return cls(VIEW_SCHEMA, name)
 
     @classmethod
     def parse(cls, text: str) -> TableName:
@@ -77,11 +90,52 @@ class CaptureNames:
         """The physical table of one generation; people ask for `served_name` and never see this one."""
         return f"{self.project}_{served_name}_{self.number}"
 
+    @property
+    def label(self) -> str:
+        """The number as people and table configs see it."""
+        return str(self.number)
+
     @classmethod
     def of_connector(cls, name: str) -> CaptureNames | None:
         """The capture a connector's name speaks of, None for somebody else's connector."""
         match = _CONNECTOR.match(name)
         return cls(match["project"], int(match["number"])) if match else None
+
+
+@dataclass(frozen=True, order=True)
+class ViewNames:
+    """The names that belong to generation number `number` of the views of `project`."""
+
+    project: str
+    number: int
+
+    @property
+    def topic_prefix(self) -> str:
+        return f"{self.project}.v{self.number}"
+
+    def topic(self, table: TableName) -> str:
+        """The topic of a view's results."""
+        return f"{self.topic_prefix}.{table.table}"
+
+    def pinot_table(self, served_name: str) -> str:
+        """The physical table of one generation of a view; also the name of its query in Spark."""
+        return f"{self.project}_{served_name}_v{self.number}"
+
+    @property
+    def label(self) -> str:
+        """The number as people and table configs see it."""
+        return f"v{self.number}"
+
+
+GenerationNames = CaptureNames | ViewNames
+"""What a physical table's names come from: the capture of a table, or the generation of a view."""
+
+
+def generation_names(project: str, label: str) -> GenerationNames:
+    """The inverse of `label`; ValueError for what is none."""
+    if label.startswith("v"):
+        return ViewNames(project, int(label[1:]))
+    return CaptureNames(project, int(label))
 
 
 def served_name(table: TableName) -> str:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from headrace.apply.execute import Run
 from headrace.apply.progress import silent
-from headrace.names import TableName
+from headrace.names import TableName, ViewNames
 from headrace.plan.model import Kind, SlotStatus, Status
-from tests.memory_systems import Killed, Memory, contract, memory_systems
+from tests.memory_systems import Killed, Memory, contract, memory_systems, view_of
 
 NAMES = ("a", "b", "c", "d")
 
@@ -25,7 +25,8 @@ def _damages() -> st.SearchStrategy[tuple[str, str, int]]:
     kinds = [
         "declare", "undeclare", "reshape", "reindex", "rename", "resync", "identity", "publication",
         "slot_lost", "slot_dropped", "connector", "connector_edited", "topic", "positions", "pinot", "state",
-        "break",
+        "break", "view", "view_gone", "view_changed", "view_resync", "job", "job_edited", "view_topic",
+        "view_table", "cut",
     ]  # fmt: skip
     return st.tuples(st.sampled_from(kinds), st.sampled_from(NAMES), st.integers(0, 3))
 
@@ -59,6 +60,10 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
         memory.identities[table] = "default"
     elif kind == "break":
         memory.break_snapshots = 1
+    elif kind in ("view", "view_gone", "view_changed", "view_resync", "cut"):
+        _damage_wish(memory, directory, kind, name, number)
+    elif kind in ("job", "job_edited", "view_topic", "view_table"):
+        _damage_view(memory, kind, name)
     elif kind == "state":
         (directory / "state.json").unlink(missing_ok=True)
     elif kind == "positions" and live:
@@ -69,6 +74,36 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
     elif capture is not None:
         _damage_capture(memory, capture, kind, table)
     _forget_damaged(memory)
+
+
+def _damage_wish(memory: Memory, directory: Path, kind: str, name: str, number: int) -> None:
+    view = view_of(name)
+    if kind == "view":
+        memory.views.setdefault(view.table, view)
+    elif kind == "view_gone":
+        memory.views.pop(view.table, None)
+    elif kind == "view_changed" and view.table in memory.views:
+        memory.views[view.table] = view_of(name, shape=str(number), columns=1 + number % 2)
+    elif kind == "view_resync":
+        Run(memory_systems(memory), directory, silent).ask([view.table])
+    elif kind == "cut":
+        memory.cut |= {topic for topic in memory.topics if topic.endswith(f".public.{name}")}
+
+
+def _damage_view(memory: Memory, kind: str, name: str) -> None:
+    live = memory.live_view(view_of(name).table)
+    if live is None:
+        return
+    names = ViewNames(memory.project, live.number)
+    physical = names.pinot_table(live.view.table)
+    if kind == "job":
+        memory.jobs.pop(physical, None)
+    elif kind == "job_edited" and physical in memory.jobs:
+        memory.jobs[physical] = {**memory.jobs[physical], "job": "other"}
+    elif kind == "view_topic":
+        memory.topics.pop(names.topic(live.view), None)
+    elif kind == "view_table":
+        del memory.view_tables[physical]
 
 
 def _damage_capture(memory: Memory, capture, kind: str, table: TableName) -> None:
@@ -96,6 +131,10 @@ def _forget_damaged(memory: Memory) -> None:
     for table in list(memory.seen):
         if table not in memory.declared or memory.live(table) is None:
             del memory.seen[table]
+    for view in list(memory.seen_views):
+        declared = memory.views.get(view)
+        if declared is None or declared.base not in memory.declared or memory.live_view(view) is None:
+            del memory.seen_views[view]
 
 
 def _goal_reached(memory: Memory, directory: Path) -> None:
@@ -119,7 +158,26 @@ def _goal_reached(memory: Memory, directory: Path) -> None:
         assert capture.slot is SlotStatus.USABLE
         assert set(capture.published) == set(capture.tables) == tables
         assert all(memory.identities[table] == "full" for table in tables)
-    assert {int(topic.split(".")[1]) for topic in memory.topics} == homes
+    in_topics = {topic.split(".")[1] for topic in memory.topics}
+    assert {int(number) for number in in_topics if number.isdigit()} == homes
+    _views_reached(memory)
+
+
+def _views_reached(memory: Memory) -> None:
+    wanted = {v.table: v for v in memory.views.values() if v.base in memory.declared}
+    assert {v.view for v in memory.view_tables.values()} == set(wanted)
+    assert len(memory.view_tables) == len(wanted)
+    assert set(memory.jobs) == set(memory.view_tables)
+    for name, found in memory.view_tables.items():
+        view, live = wanted[found.view], memory.live(wanted[found.view].base)
+        assert live is not None
+        assert found.status is Status.LIVE
+        assert found.complete
+        assert found.contract == view.on(live.state.capture)
+        assert memory.computes(name, found)
+        assert memory.jobs[name]["job"] == view.job
+    topics = {ViewNames(memory.project, v.number).topic(v.view) for v in memory.view_tables.values()}
+    assert {topic for topic in memory.topics if topic.split(".")[1].startswith("v")} == topics
 
 
 damage_lists = st.lists(_damages(), max_size=6)
@@ -165,6 +223,7 @@ def test_killed_before_every_single_effect() -> None:
     while True:
         with _directory() as directory:
             memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]}, kill_after=count)
+            memory.views = {view_of("a").table: view_of("a")}
             finished = _script(memory, directory)
             memory.kill_after = None
             Run(memory_systems(memory), directory, silent).converge(None)
@@ -180,12 +239,16 @@ def _script(memory: Memory, directory: Path) -> bool:
         lambda: None,
         lambda: memory.declared.update({contract("c").table: contract("c")}),
         lambda: memory.declared.update({contract("a").table: contract("a", columns=3)}),
+        lambda: memory.views.update({view_of("c").table: view_of("c")}),
+        lambda: memory.views.update({view_of("a").table: view_of("a", shape="2")}),
+        lambda: memory.views.pop(view_of("c").table),
         lambda: memory.declared.pop(contract("b").table),
     ]
     try:
         for step in steps:
             step()
             memory.seen = {t: n for t, n in memory.seen.items() if t in memory.declared}
+            memory.seen_views = {v: n for v, n in memory.seen_views.items() if v in memory.views}
             Run(memory_systems(memory), directory, silent).converge(None)
     except Killed:
         return False

@@ -19,6 +19,7 @@ from headrace.apply.request import asked
 from headrace.apply.state import State, StateStore
 from headrace.apply.switch import close, switch
 from headrace.apply.systems import Catalogue, Systems
+from headrace.apply.views import catch_up_view, close_view, switch_view
 from headrace.apply.world import Survey, survey
 from headrace.errors import HeadraceError
 from headrace.names import TableName
@@ -108,6 +109,9 @@ class Run:
     def _stage(self, look: Survey, stage: Stage) -> None:
         if stage.kind is StageKind.PROVE:
             self._prove(look, stage)
+        elif stage.kind is StageKind.CATCH_UP_VIEWS:
+            for home in look.views.moves:
+                catch_up_view(self._systems, home, self._progress)
         elif stage.kind is StageKind.CATCH_UP:
             assert stage.capture is not None
             served = {c.table: c.served_name for c in look.world.contracts if c.table in stage.tables}
@@ -115,6 +119,8 @@ class Run:
         else:
             if stage.kind is StageKind.BUILD:
                 self._begin(look, stage)
+            elif stage.kind is StageKind.BUILD_VIEWS:
+                self._begin_views(look)
             for change in stage.changes:
                 self._change(look, stage, change)
 
@@ -126,6 +132,12 @@ class Run:
             return
         layout = next(c for c in look.layout.captures if c.number == number)
         self._save(self._state.with_birth(number, _shapes(look, layout)))
+
+    def _begin_views(self, look: Survey) -> None:
+        """Remember the numbers before anything carries them, so that none is ever used twice."""
+        above = max(home.number for home in look.views.moves) + 1
+        if self._state.next_view < above:
+            self._save(replace(self._state, next_view=above))
 
     def _prove(self, look: Survey, stage: Stage) -> None:
         number = stage.capture
@@ -149,6 +161,8 @@ class Run:
         with self._journal.action(stage.kind, change.address, change.action):
             if change.kind is Kind.TABLE:
                 self._table(change)
+            elif change.kind is Kind.VIEW:
+                self._view(look, change)
             elif change.action is Action.DELETE:
                 look.removals[change.address].delete()
                 self._after_delete(change)
@@ -170,6 +184,14 @@ class Run:
         else:
             assert change.capture is not None
             switch(self._systems, change.table, change.capture, self._progress)
+
+    def _view(self, look: Survey, change: Change) -> None:
+        assert change.table is not None
+        if change.action is Action.DELETE:
+            close_view(self._systems, change.table)
+        else:
+            home = next(h for h in look.views.moves if h.view.table == change.table)
+            switch_view(self._systems, home, self._progress)
 
     def _before_apply(self, look: Survey, change: Change) -> None:
         if change.kind is Kind.IDENTITY and change.table not in self._state.identities:
@@ -200,6 +222,7 @@ class Run:
         settled = replace(
             self._state,
             next_capture=look.world.next_capture,
+            next_view=look.world.next_view,
             births={n: birth for n, birth in self._state.births.items() if n in kept},
             applied=look.applied(),
             resync_above={},

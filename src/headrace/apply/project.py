@@ -99,7 +99,7 @@ class Project:
         Raises:
             HeadraceError: `served-table-stands-still` when no wait would bring that.
         """
-        from headrace.apply.standing import await_switch, goes_on, stands_still
+        from headrace.apply.standing import await_switch, committed, goes_on, stands_still
         from headrace.hops.serve.query import QueryClient
 
         with self.connections() as connections:
@@ -112,8 +112,7 @@ class Project:
                 live = prepared.generation
                 # Asked before the fence too: of a capture that is gone none would ever come back.
                 if goes_on(systems, live):
-                    topic = live.names.topic(live.contract.table)
-                    after = systems.flow.fence(live.names, [topic])[topic]
+                    after = committed(systems, live)
                     if goes_on(systems, live):
                         return client.execute(prepared, after=after, timeout_s=timeout_s)
                 if not await_switch(connections.pinot, self.name, live):

@@ -37,7 +37,7 @@ class Connections:
             project=declaration.project,
             objects=RealObjects(endpoints, folder, self.source, self.kafka, self.connect, self.pinot),
             inventory=inventory,
-            flow=RealFlow(declaration.project, self.source, self.kafka, self.connect, self.pinot),
+            flow=RealFlow(self.source, self.kafka, self.connect, self.pinot),
             allows=inventory.allows,
         )
 

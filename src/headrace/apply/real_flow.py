@@ -22,7 +22,7 @@ from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.fence import FenceWatcher
 from headrace.hops.topic.probe import fence_offsets
 from headrace.names import CaptureNames, TableName
-from headrace.plan.model import ServedState, Snapshot, Status
+from headrace.plan.model import Snapshot, Status
 
 FENCE_TIMEOUT_S = 600.0
 """Streaming begins behind the snapshot, with everything that was written meanwhile."""
@@ -41,13 +41,11 @@ class RealFlow:
 
     def __init__(
         self,
-        project: str,
         source: SourceSessions,
         kafka: KafkaClient,
         connect: ConnectClient,
         pinot: PinotClient,
     ) -> None:
-        self._project = project
         self._source = source
         self._kafka = kafka
         self._connect = connect
@@ -90,12 +88,11 @@ class RealFlow:
     def stand_still(self, names: CaptureNames, table: TableName) -> None:
         self._source.run(lambda client: unpublish(client, names.publication, table))
 
-    def set_status(self, served: ServedState, status: Status) -> None:
-        name = CaptureNames(self._project, served.capture).pinot_table(served.served_name)
-        config = self._pinot.table_config(name)
+    def set_status(self, physical: str, status: Status) -> None:
+        config = self._pinot.table_config(physical)
         if config is None:
             return
         custom = custom_configs(config)
         if custom.get(Config.STATUS) != status.value:
             custom[Config.STATUS] = status.value
-            self._pinot.update_table(name, config)
+            self._pinot.update_table(physical, config)

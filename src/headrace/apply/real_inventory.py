@@ -91,7 +91,8 @@ class RealInventory:
         prefix = f"{self._project}_"
         names = [name for name in self._pinot.tables() if name.startswith(prefix)]
         configs = [custom_configs(self._pinot.table_config(name) or {}) for name in names]
-        return tuple(_served(config) for config in configs if config.get(Config.PROJECT) == self._project)
+        ours = [config for config in configs if config.get(Config.PROJECT) == self._project]
+        return tuple(_served(config) for config in ours if config[Config.CAPTURE].isdigit())
 
     def _catalogue(self, client: SourceClient) -> Catalogue:
         found, refusals = contracts(client, self._declaration)

@@ -22,7 +22,7 @@ from headrace.hops.source.resource import Publication, ReplicaIdentity
 from headrace.hops.source.slot import SlotResource
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.resource import Topic, TopicSpec, service_topics, table_topic
-from headrace.names import CaptureNames, TableName
+from headrace.names import CaptureNames, GenerationNames, TableName
 from headrace.plan.model import Status
 from headrace.plan.resource import Document, Resource
 
@@ -55,13 +55,14 @@ class RealObjects:
     def slot(self, names: CaptureNames) -> Resource:
         return SourceResource(self._source, lambda client: SlotResource(client, names.slot))
 
-    def topic(self, names: CaptureNames, topic: str, contract: TableContract | None) -> Resource:
+    def topic(self, names: GenerationNames, topic: str, contract: TableContract | None) -> Resource:
         if contract is not None:
             return Topic(self._kafka, table_topic(names, contract))
+        assert isinstance(names, CaptureNames)
         services = {spec.name: spec for spec in service_topics(names)}
         return Topic(self._kafka, services.get(topic, TopicSpec(topic)))
 
-    def served(self, names: CaptureNames, contract: TableContract, status: Status) -> Resource:
+    def served(self, names: GenerationNames, contract: TableContract, status: Status) -> Resource:
         place = Placement(self._endpoints.kafka_bootstrap)
         return ServedTable(self._pinot, contract, names, place, render.Status(status.value))
 

@@ -19,5 +19,8 @@ def asked(systems: Systems, state: State, tables: Iterable[TableName]) -> State:
 
     Asking again while the new generation is being built asks for one newer still.
     """
-    highest = max([state.next_capture - 1, *(served.capture for served in systems.inventory.served())])
-    return replace(state, resync_above={**state.resync_above, **dict.fromkeys(tables, highest)})
+    wanted = tuple(tables)
+    captures = max([state.next_capture - 1, *(served.capture for served in systems.inventory.served())])
+    views = max([state.next_view - 1, *(view.number for view in systems.views.states())])
+    above = {table: views if table.is_view else captures for table in wanted}
+    return replace(state, resync_above={**state.resync_above, **above})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headrace.apply.systems import Systems
 from headrace.contract import TableContract
-from headrace.names import TableName
+from headrace.names import TableName, ViewNames
 from headrace.plan.items import Item, Leftover
 from headrace.plan.model import Kind, Status, World
 from headrace.plan.resource import Resource
@@ -13,6 +13,8 @@ from headrace.plan.resource import Resource
 def resource_for(item: Item, systems: Systems, world: World) -> Resource:
     """The resource of an object that should be."""
     objects = systems.objects
+    if item.view is not None:
+        return _of_view(item, systems, world.view_names(item.view))
     if item.kind is Kind.IDENTITY:
         table = item.contracts[0].table
         return objects.identity(table, world.identities.get(table))
@@ -30,9 +32,23 @@ def resource_for(item: Item, systems: Systems, world: World) -> Resource:
     raise AssertionError(f"nothing makes a {item.kind}")
 
 
+def _of_view(item: Item, systems: Systems, names: ViewNames) -> Resource:
+    contract = item.contracts[0]
+    if item.kind is Kind.TOPIC:
+        return systems.objects.topic(names, item.name, contract)
+    if item.kind is Kind.SERVED:
+        assert item.status is not None
+        return systems.objects.served(names, contract, item.status)
+    assert item.kind is Kind.JOB
+    assert item.reads is not None
+    return systems.views.job(names, contract, item.defined, item.reads)
+
+
 def removal_for(left: Leftover, systems: Systems, world: World) -> Resource:
     """The resource of an object that has to go; only its name is sure."""
     objects = systems.objects
+    if left.view is not None:
+        return _remains_of_view(left, systems, world.view_names(left.view))
     if left.kind is Kind.IDENTITY:
         assert left.table is not None
         return objects.identity(left.table, world.identities.get(left.table))
@@ -51,6 +67,17 @@ def removal_for(left: Leftover, systems: Systems, world: World) -> Resource:
     if left.kind is Kind.CONNECTOR:
         return objects.connector(names, ())
     raise AssertionError(f"nothing removes a {left.kind}")
+
+
+def _remains_of_view(left: Leftover, systems: Systems, names: ViewNames) -> Resource:
+    assert left.table is not None
+    contract = _name_only(left.table, left.table.table)
+    if left.kind is Kind.TOPIC:
+        return systems.objects.topic(names, left.name, contract)
+    if left.kind is Kind.SERVED:
+        return systems.objects.served(names, contract, Status.RETIRED)
+    assert left.kind is Kind.JOB
+    return systems.views.job(names, contract, None, "")
 
 
 def _name_only(table: TableName, served_name: str) -> TableContract:

@@ -7,22 +7,55 @@ after something has gone on all the time before.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
+from headrace.apply.progress import silent, wait_until
 from headrace.apply.systems import Systems
 from headrace.errors import HeadraceError, Where
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, resolve
+from headrace.names import ViewNames
 
 SWITCH_S = 15.0
 """A switch takes much less; what stands still for longer is not being switched."""
 
 PAUSE_S = 0.05
 
+COMPUTE_S = 120.0
+"""For how long a view may stand still on its way to a fence: Spark's longest pauses are restarts."""
+
 
 def goes_on(systems: Systems, generation: Generation) -> bool:
     """Whether every change committed by now reaches a generation, sooner or later."""
-    published = systems.inventory.publications().get(generation.names.number)
-    return published is not None and generation.contract.table in published.tables
+    published = systems.inventory.publications().get(generation.capture.number)
+    if published is None or generation.source not in published.tables:
+        return False
+    if generation.contract.origin is None:
+        return True
+    number = generation.names.number
+    return any(state.job for state in systems.views.states() if state.number == number)
+
+
+def committed(systems: Systems, generation: Generation) -> Mapping[int, int]:
+    """Offsets of a generation's own topic below which all lies that was committed before the call.
+
+    Of a view the call returns once its query has computed that much.
+
+    Raises:
+        HeadraceError: `fence-timeout`; what the query of a view failed of; `wait-timeout`.
+    """
+    names, contract = generation.names, generation.contract
+    reads = generation.capture.topic(generation.source)
+    ends = systems.flow.fence(generation.capture, [reads])[reads]
+    if contract.origin is None:
+        return ends
+    assert isinstance(names, ViewNames)
+
+    def missing() -> str | None:
+        return systems.views.not_yet_computed(names, contract, reads, ends)
+
+    wait_until(missing, f"computing view {contract.served_name}", silent, timeout_s=COMPUTE_S, pause_s=0.002)
+    return systems.views.ends(names, contract)
 
 
 def await_switch(pinot: PinotClient, project: str, old: Generation) -> bool:
@@ -40,7 +73,8 @@ def stands_still(generation: Generation) -> HeadraceError:
     return HeadraceError(
         "served-table-stands-still",
         f"`{generation.served_name}` gets no changes any more",
-        cause=f"the publication of capture {generation.names.number} no longer publishes it",
+        cause=f"the publication of capture {generation.capture.number} no longer publishes "
+        f"{generation.source}, or the query of the view is gone",
         hint="`headrace apply` builds it anew; without --after the old rows are answered",
         where=Where(address=f"table:{generation.contract.table}"),
     )

@@ -32,6 +32,7 @@ class _File(BaseModel):
     version: int = VERSION
     project: str
     next_capture: int = 1
+    next_view: int = 1
     births: dict[int, BirthRecord] = {}
     identities: dict[str, str] = {}
     applied: dict[str, str] = {}
@@ -45,10 +46,11 @@ class State:
     Attributes:
         project: whose it is.
         next_capture: the lowest capture number never used.
+        next_view: the lowest number of a generation of a view never used.
         births: by capture number.
         identities: replica identities found before headrace changed them.
         applied: by address, the digest of what the last apply made of it.
-        resync_above: tables that were asked to start over: their generation must be above the number.
+        resync_above: tables and views that were asked to start over: their generation must be above it.
     """
 
     project: str
@@ -57,6 +59,7 @@ class State:
     identities: Mapping[TableName, str] = field(default_factory=dict[TableName, str])
     applied: Mapping[str, str] = field(default_factory=dict[str, str])
     resync_above: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
+    next_view: int = 1
 
     def with_birth(self, number: int, shapes: Mapping[TableName, str]) -> State:
         """Reserve a capture number for good and remember what it is begun for."""
@@ -102,6 +105,7 @@ class StateStore:
         return State(
             project=found.project,
             next_capture=found.next_capture,
+            next_view=found.next_view,
             births=found.births,
             identities={TableName.parse(t): identity for t, identity in found.identities.items()},
             applied=found.applied,
@@ -113,6 +117,7 @@ class StateStore:
         content = _File(
             project=state.project,
             next_capture=state.next_capture,
+            next_view=state.next_view,
             births=dict(state.births),
             identities={str(t): identity for t, identity in state.identities.items()},
             applied=dict(state.applied),

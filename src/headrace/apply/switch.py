@@ -41,16 +41,20 @@ def switch(systems: Systems, table: TableName, capture: int, progress: Progress)
     if new.status is not Status.LIVE:
         if live:
             _overtake(systems, live, new, progress)
-        systems.flow.set_status(new, Status.LIVE)
+        systems.flow.set_status(_physical(systems, new), Status.LIVE)
     for old in live:
-        systems.flow.set_status(old, Status.RETIRED)
+        systems.flow.set_status(_physical(systems, old), Status.RETIRED)
 
 
 def close(systems: Systems, table: TableName) -> None:
     """Send readers to no generation of a table any more. Idempotent."""
     for generation in systems.inventory.served():
         if generation.table == table and generation.status is not Status.RETIRED:
-            systems.flow.set_status(generation, Status.RETIRED)
+            systems.flow.set_status(_physical(systems, generation), Status.RETIRED)
+
+
+def _physical(systems: Systems, generation: ServedState) -> str:
+    return CaptureNames(systems.project, generation.capture).pinot_table(generation.served_name)
 
 
 def _overtake(systems: Systems, live: list[ServedState], new: ServedState, progress: Progress) -> None:

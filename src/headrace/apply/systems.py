@@ -1,19 +1,20 @@
-"""What plan and apply need of the hops, as three small Protocols.
+"""What plan and apply need of the hops, as four small Protocols.
 
-`objects` makes a `Resource` for an item, `inventory` lists what exists, `flow` moves and proves rows. The
-real ones stand in `real.py`; the tests run everything on a second set in memory that passes the same suite.
+`objects` makes a `Resource` for an item, `inventory` lists what exists, `flow` moves and proves rows, `views`
+does all three for what Spark computes. The real ones stand in `real.py`; the tests run everything on a second
+set in memory that passes the same suite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from headrace.contract import TableContract
+from headrace.contract import TableContract, ViewContract
 from headrace.errors import HeadraceError
-from headrace.names import CaptureNames, TableName
-from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status
+from headrace.names import CaptureNames, GenerationNames, TableName, ViewNames
+from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, ViewState
 from headrace.plan.resource import Resource
 
 
@@ -30,11 +31,11 @@ class Objects(Protocol):
         """Only read and delete are meant: Debezium makes the slot."""
         ...
 
-    def topic(self, names: CaptureNames, topic: str, contract: TableContract | None) -> Resource:
-        """The topic of a table, or without a contract one of the capture's service topics."""
+    def topic(self, names: GenerationNames, topic: str, contract: TableContract | None) -> Resource:
+        """The topic of a table or a view, or without a contract one of the capture's service topics."""
         ...
 
-    def served(self, names: CaptureNames, contract: TableContract, status: Status) -> Resource: ...
+    def served(self, names: GenerationNames, contract: TableContract, status: Status) -> Resource: ...
 
     def connector(self, names: CaptureNames, contracts: Sequence[TableContract]) -> Resource: ...
 
@@ -47,17 +48,18 @@ class PublicationState:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the source says of the declared tables."""
+    """What the source says of the declared tables, and what the declared views come to."""
 
     contracts: tuple[TableContract, ...]
     sizes_bytes: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
+    views: tuple[ViewContract, ...] = ()
 
 
 class Inventory(Protocol):
     """Lists what exists of a project; reads only, each method from one system."""
 
     def catalogue(self) -> Catalogue:
-        """The contracts of the declared tables; HeadraceErrors when one cannot be carried."""
+        """The contracts of tables and views; HeadraceErrors when one cannot be carried or computed."""
         ...
 
     def slots(self) -> Mapping[int, SlotStatus]:
@@ -72,7 +74,9 @@ class Inventory(Protocol):
 
     def topics(self) -> Mapping[int, frozenset[str]]: ...
 
-    def served(self) -> tuple[ServedState, ...]: ...
+    def served(self) -> tuple[ServedState, ...]:
+        """Every generation of a table in Pinot."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,63 @@ class Flow(Protocol):
         """
         ...
 
-    def set_status(self, served: ServedState, status: Status) -> None:
+    def set_status(self, physical: str, status: Status) -> None:
         """Change what readers may do with a generation: one atomic write; fine when it is gone."""
         ...
+
+
+class Views(Protocol):
+    """Everything plan and apply need of the views and of Spark."""
+
+    def states(self) -> tuple[ViewState, ...]:
+        """Every generation of a view of which anything exists, in Pinot, Kafka or Spark; ascending."""
+        ...
+
+    def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:
+        """Those of these topics whose oldest records are gone; a topic that is not there is none of them."""
+        ...
+
+    def job(
+        self, names: ViewNames, contract: TableContract, view: ViewContract | None, reads: str
+    ) -> Resource:
+        """The query of a generation; without a definition only `read` and `delete` are meant."""
+        ...
+
+    def not_yet_computed(
+        self, names: ViewNames, contract: TableContract, reads: str, ends: Mapping[int, int]
+    ) -> str | None:
+        """None once the results hold all of the table's topic below these offsets, else what is missing.
+
+        HeadraceError when the query has failed of something that does not pass by itself.
+        """
+        ...
+
+    def ends(self, names: ViewNames, contract: TableContract) -> Mapping[int, int]:
+        """Where the topic of results ends now."""
+        ...
+
+
+class NoViews:
+    """As `Views`, where there are none and nothing computes any."""
+
+    def states(self) -> tuple[ViewState, ...]:
+        return ()
+
+    def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:
+        return frozenset()
+
+    def job(
+        self, names: ViewNames, contract: TableContract, view: ViewContract | None, reads: str
+    ) -> Resource:
+        raise AssertionError("there are no views")
+
+    def not_yet_computed(
+        self, names: ViewNames, contract: TableContract, reads: str, ends: Mapping[int, int]
+    ) -> str | None:
+        raise AssertionError("there are no views")
+
+    def ends(self, names: ViewNames, contract: TableContract) -> Mapping[int, int]:
+        raise AssertionError("there are no views")
 
 
 def _anything(new_captures: int) -> None:
@@ -142,3 +200,4 @@ class Systems:
     inventory: Inventory
     flow: Flow
     allows: Callable[[int], None] = _anything
+    views: Views = field(default_factory=NoViews)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from headrace.apply.resources import removal_for, resource_for
 from headrace.apply.state import State
 from headrace.apply.systems import Catalogue, PublicationState, Systems
-from headrace.names import TableName
+from headrace.names import CaptureNames, TableName
 from headrace.plan.captures import Layout, Phase, decide
 from headrace.plan.diff import Reading, make_plan
 from headrace.plan.items import Item, Leftover, leftover, needed
@@ -27,6 +27,7 @@ from headrace.plan.model import (
     digest,
 )
 from headrace.plan.resource import Resource
+from headrace.plan.views import ViewLayout, decide_views, leftover_of_views, needed_of_views
 
 THREADS = 8
 
@@ -42,6 +43,7 @@ class Survey:
 
     world: World
     layout: Layout
+    views: ViewLayout
     plan: Plan
     resources: Mapping[str, Resource]
     removals: Mapping[str, Resource]
@@ -66,15 +68,16 @@ def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -
         layout = decide(world)
         new = [c for c in layout.captures if c.phase is Phase.BUILDING and not _begun(world, c.number)]
         allowed = pool.submit(systems.allows, len(new)) if new else None
-        items = needed(world, layout)
-        leftovers = leftover(world, layout)
+        views = decide_views(world, layout)
+        items = needed(world, layout) + needed_of_views(world, views)
+        leftovers = leftover(world, layout) + leftover_of_views(world, views)
         resources = {item.address: resource_for(item, systems, world) for item in items}
         readings = _read(resources, items, pool)
         if allowed is not None:
             allowed.result()
-    plan = make_plan(world, layout, items, leftovers, readings, state.applied)
+    plan = make_plan(world, layout, views, items, leftovers, readings, state.applied)
     removals = removals_of(leftovers, systems, world)
-    return Survey(world, layout, plan, resources, removals, readings)
+    return Survey(world, layout, views, plan, resources, removals, readings)
 
 
 def _begun(world: World, number: int) -> bool:
@@ -104,11 +107,13 @@ def observe(
     connectors = pool.submit(inventory.connectors)
     topics = pool.submit(inventory.topics)
     served = pool.submit(inventory.served)
+    view_states = pool.submit(systems.views.states)
     found = _captures(
         state, slots.result(), publications.result(), connectors.result(), topics.result(), served.result()
     )
     known = asked.result() if asked is not None else catalogue or Catalogue(())
     numbers = [capture.number for capture in found]
+    cut = systems.views.cut_topics(_read_by_views(systems.project, known, served.result()))
     world = World(
         project=systems.project,
         contracts=tuple(sorted(known.contracts, key=lambda c: c.table)),
@@ -118,8 +123,18 @@ def observe(
         resync_above=state.resync_above,
         identities=state.identities,
         sizes_bytes=known.sizes_bytes,
+        views=tuple(sorted(known.views, key=lambda v: v.table)),
+        view_states=view_states.result(),
+        next_view=max([state.next_view, *(s.number + 1 for s in view_states.result())]),
+        cut_topics=cut,
     )
     return _with_snapshots(systems, state, world, pool)
+
+
+def _read_by_views(project: str, known: Catalogue, served: tuple[ServedState, ...]) -> list[str]:
+    """The topics of the tables that have views, in every capture that carries them."""
+    bases = {view.base for view in known.views}
+    return sorted({CaptureNames(project, s.capture).topic(s.table) for s in served if s.table in bases})
 
 
 def _captures(

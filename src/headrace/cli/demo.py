@@ -286,6 +286,7 @@ def _kill_pinot(project: Project, story: _Story, query: QueryClient) -> float:
 
 def _prove(project: Project, story: _Story) -> bool:
     """Every row of every table, Pinot against PostgreSQL, when all writes are done."""
+    from headrace.apply.standing import committed
     from headrace.feed.connect import connect
     from headrace.hops.serve import directory
     from headrace.hops.serve.query import QueryClient
@@ -295,8 +296,7 @@ def _prove(project: Project, story: _Story) -> bool:
         query = QueryClient(connections.pinot, project.name)
         for name in _TABLES:
             live = directory.resolve(connections.pinot, project.name, name)
-            topic = live.names.topic(live.contract.table)
-            offsets = connections.systems.flow.fence(live.names, [topic])[topic]
+            offsets = committed(connections.systems, live)
             columns = ", ".join(column.name for column in live.contract.columns)
             wanted = session.execute(
                 sql.SQL("SELECT {} FROM {}").format(

@@ -27,8 +27,8 @@ class TableStatus:
 
     Attributes:
         name: the served name.
-        source: schema and table in PostgreSQL.
-        capture: the number of the generation.
+        source: schema and table in PostgreSQL; of a view, those it is computed from.
+        capture: the number of the generation, with a `v` before it for a view.
         status: `building`, `live` or `retired`.
         lag_records: records of the topic that Pinot has not indexed yet; None when that is not known.
         live_rows: what a query counts.
@@ -39,7 +39,7 @@ class TableStatus:
 
     name: str
     source: str
-    capture: int
+    capture: str
     status: str
     lag_records: int | None = None
     live_rows: int | None = None
@@ -82,7 +82,7 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
 
     A change at the source is told of the live generation; one that is being built knows it already.
     """
-    table, slot = f"table:{generation.contract.table}", f"slot:{generation.names.slot}"
+    table, slot = f"table:{generation.source}", f"slot:{generation.capture.slot}"
     return tuple(
         alert.summary
         for alert in alerts
@@ -103,8 +103,8 @@ def _one(
 ) -> TableStatus:
     known = TableStatus(
         generation.served_name,
-        str(generation.contract.table),
-        generation.names.number,
+        str(generation.source),
+        generation.names.label,
         generation.status.value,
     )
     if generation.status is Status.RETIRED:

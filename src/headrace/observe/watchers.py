@@ -142,7 +142,8 @@ class CatalogueChange:
     def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
         grouped: dict[str, list[TableContract]] = {}
         for generation in self._directory().live().values():
-            grouped.setdefault(generation.names.publication, []).append(generation.contract)
+            if generation.contract.origin is None:
+                grouped.setdefault(generation.capture.publication, []).append(generation.contract)
         return grouped
 
     def _directory(self) -> Directory:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headrace.contract import TableContract
+from headrace.contract import TableContract, ViewContract
 from headrace.names import TableName
 from headrace.plan.model import (
     CaptureState,
@@ -108,7 +108,44 @@ def why_not_live(world: World, contract: TableContract) -> str | None:
     capture = world.capture(live.capture)
     if capture is None:
         return f"nothing is left of capture {live.capture}"
-    return why_broken(world, capture, contract.table)
+    return why_broken(world, capture, contract.table) or why_log_too_short(world, contract.table, capture)
+
+
+def why_log_too_short(world: World, table: TableName, capture: CaptureState) -> str | None:
+    """Why the log of a live table does not do: a view is to be built from it and its beginning is gone."""
+    if world.names(capture.number).topic(table) not in world.cut_topics:
+        return None
+    for view in world.views:
+        if view.base == table and why_not_current(world, view, capture.number):
+            return f"the view {view.table.table} is to be built and the log has lost its beginning"
+    return None
+
+
+def why_not_current(world: World, view: ViewContract, capture: int) -> str | None:
+    """Why the live generation of a view cannot stay, or cannot go on; None when it does.
+
+    Args:
+        capture: where the table it reads has its home.
+    """
+    live = world.live_view(view.table)
+    wanted = view.on(capture)
+    if live is None:
+        return "not served yet"
+    if live.contract is None or live.contract.origin is None:
+        return "the stored contract of its generation cannot be read"
+    if live.contract.origin.shape != view.shape:
+        return "its definition changed"
+    if live.contract.origin != wanted.origin:
+        return f"{view.base} has a new generation"
+    if live.contract.shape != wanted.shape:
+        return shape_change(live.contract, wanted)
+    if live.number <= world.resync_above.get(view.table, 0):
+        return "a new generation was asked for"
+    if not live.topic:
+        return "its topic is gone"
+    if not live.job and world.names(capture).topic(view.base) in world.cut_topics:
+        return "its query is gone, and so is the beginning of the log it would begin with"
+    return None
 
 
 def why_broken(world: World, capture: CaptureState, table: TableName) -> str | None:

@@ -26,6 +26,7 @@ from headrace.plan.model import (
 from headrace.plan.notes import notes
 from headrace.plan.order import creation_order, removal_order
 from headrace.plan.resource import Document
+from headrace.plan.views import ViewLayout, closed_views, view_births
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Reading:
 def make_plan(
     world: World,
     layout: Layout,
+    views: ViewLayout,
     items: tuple[Item, ...],
     leftovers: tuple[Leftover, ...],
     readings: Mapping[str, Reading],
@@ -47,7 +49,8 @@ def make_plan(
     """The plan from a world to what is declared.
 
     Args:
-        world, layout: what is, and which capture each table belongs to.
+        world: what is.
+        layout, views: which capture each table belongs to, and which generation each view.
         items, leftovers: the objects of the layout, and those that have to go.
         readings: by address, for every item.
         applied: by address, the digest of what the last apply made of it: tells drift from a new wish.
@@ -62,12 +65,16 @@ def make_plan(
             if c.phase is Phase.BUILDING
             for stage in _birth(layout, c, items, changed)
         ),
-        _retirement(world, layout, items, changed, leftovers),
+        *view_births(world, views, _creation(StageKind.BUILD_VIEWS, items, changed, None)),
+        _retirement(world, layout, views, items, changed, leftovers),
     ]
     kept = tuple(stage for stage in stages if stage is not None)
     return Plan(
         project=world.project,
-        declaration_digest=digest([c.to_json() for c in world.contracts]),
+        declaration_digest=digest(
+            [c.to_json() for c in world.contracts]
+            + [[v.served.to_json(), v.shape, v.job] for v in world.views]
+        ),
         world_digest=fingerprint(world, readings),
         stages=kept,
         notes=notes(world, layout, kept),
@@ -87,7 +94,8 @@ def _change(item: Item, reading: Reading, applied: Mapping[str, str]) -> Change 
         action, reason = Action.DRIFT, "changed by somebody else"
     else:
         action, reason = Action.UPDATE, ""
-    return Change(item.address, action, reading.observed, reading.desired, reason, table, item.capture)
+    observed, desired = reading.observed, reading.desired
+    return Change(item.address, action, observed, desired, reason, table, item.capture, item.view)
 
 
 def _same(left: Document, right: Document) -> bool:
@@ -149,13 +157,16 @@ def _removal(
             changes.append(updates[where][0])
         else:
             left = here[where]
-            changes.append(Change(where, Action.DELETE, left.before, None, "", left.table, left.capture))
+            changes.append(
+                Change(where, Action.DELETE, left.before, None, "", left.table, left.capture, left.view)
+            )
     return Stage(kind, tuple(changes)) if changes else None
 
 
 def _retirement(
     world: World,
     layout: Layout,
+    views: ViewLayout,
     items: tuple[Item, ...],
     changed: Mapping[str, Change],
     leftovers: tuple[Leftover, ...],
@@ -168,7 +179,7 @@ def _retirement(
             wants = item.needs + tuple(g.address for g in going if _behind(item, g))
             updates[item.address] = (changed[item.address], wants)
     stage = _removal(StageKind.RETIRE, updates, leftovers)
-    closed: list[Change] = []
+    closed = list(closed_views(world, views))
     for table in layout.dropped:
         live = world.live(table)
         if live is not None:
@@ -209,7 +220,17 @@ def fingerprint(world: World, readings: Mapping[str, Reading]) -> str:
         [str(s.table), s.served_name, s.capture, s.status, s.contract and s.contract.to_json()]
         for s in world.served
     ]
+    views = [
+        [s.number, str(s.view), s.status, s.contract and s.contract.to_json(), s.topic, s.job]
+        for s in world.view_states
+    ]
     observed = {where: reading.observed for where, reading in readings.items()}
     requests = {str(t): n for t, n in world.resync_above.items()}
     identities = {str(t): identity for t, identity in world.identities.items()}
-    return digest([world.project, captures, served, world.next_capture, requests, identities, observed])
+    counters = [world.next_capture, world.next_view]
+    return digest(
+        [
+            *(world.project, captures, served, views, counters),
+            *(sorted(world.cut_topics), requests, identities, observed),
+        ]
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headrace.contract import TableContract
+from headrace.contract import TableContract, ViewContract
 from headrace.names import TableName
 from headrace.plan.captures import CaptureLayout, Layout, Phase
 from headrace.plan.model import Kind, SlotStatus, StageKind, Status, World, address, service_topics
@@ -27,6 +27,9 @@ class Item:
         contracts: the tables it is made for: one, or all of a publication or connector.
         status: of a generation in Pinot.
         needs: addresses of what must be there before it.
+        view: the number of the view's generation it belongs to.
+        defined: what a view's query is to compute.
+        reads: the topic a view's query reads.
     """
 
     address: str
@@ -35,6 +38,9 @@ class Item:
     contracts: tuple[TableContract, ...]
     status: Status | None = None
     needs: tuple[str, ...] = ()
+    view: int | None = None
+    defined: ViewContract | None = None
+    reads: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -56,6 +62,7 @@ class Leftover:
     table: TableName | None = None
     served_name: str | None = None
     needs: tuple[str, ...] = ()
+    view: int | None = None
 
     @property
     def kind(self) -> Kind:

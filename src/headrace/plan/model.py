@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headrace.contract import TableContract
-from headrace.names import CaptureNames, TableName
+from headrace.contract import TableContract, ViewContract
+from headrace.names import CaptureNames, TableName, ViewNames
 from headrace.plan.resource import Document
 
 FORMAT_VERSION = 1
@@ -28,7 +28,9 @@ class Kind(StrEnum):
     TOPIC = "topic"
     SERVED = "pinot"
     CONNECTOR = "connector"
+    JOB = "spark"  # the query that computes a view
     TABLE = "table"  # what people query: which generation a name stands for
+    VIEW = "view"  # the same for a view
 
 
 class Action(StrEnum):
@@ -76,6 +78,31 @@ class ServedState:
 
 
 @dataclass(frozen=True)
+class ViewState:
+    """What exists of one generation of a view.
+
+    Attributes:
+        number: of the generation; no two generations share one, of whatever views.
+        view: the view, as `TableName.of_view`.
+        status: of its table in Pinot; None when there is no such table.
+        contract: what its table was made for; None when there is none that can be read.
+        topic: whether the topic of its results is there.
+        job: whether Spark knows its query.
+    """
+
+    number: int
+    view: TableName
+    status: Status | None = None
+    contract: TableContract | None = None
+    topic: bool = False
+    job: bool = False
+
+    @property
+    def served_name(self) -> str:
+        return self.view.table
+
+
+@dataclass(frozen=True)
 class CaptureState:
     """What exists of one capture, and what is remembered of its birth.
 
@@ -118,6 +145,10 @@ class World:
         resync_above: tables whose generation must be above that number, because somebody asked.
         identities: tables whose replica identity headrace changed: what it was before.
         sizes_bytes: size of each declared table in the source, for what the plan says of cost.
+        views: the declared views.
+        view_states: every generation of a view of which anything exists, ascending.
+        next_view: the lowest number of a generation of a view never used.
+        cut_topics: topics of tables whose oldest records are gone.
     """
 
     project: str
@@ -128,6 +159,10 @@ class World:
     resync_above: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
     identities: Mapping[TableName, str] = field(default_factory=dict[TableName, str])
     sizes_bytes: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
+    views: tuple[ViewContract, ...] = ()
+    view_states: tuple[ViewState, ...] = ()
+    next_view: int = 1
+    cut_topics: frozenset[str] = frozenset()
 
     def names(self, number: int) -> CaptureNames:
         return CaptureNames(self.project, number)
@@ -146,6 +181,20 @@ class World:
         live = [s for s in self.served if s.table == table and s.status is Status.LIVE]
         return max(live, key=lambda s: s.capture, default=None)
 
+    def view_names(self, number: int) -> ViewNames:
+        return ViewNames(self.project, number)
+
+    def view(self, view: TableName) -> ViewContract | None:
+        return next((v for v in self.views if v.table == view), None)
+
+    def view_state(self, number: int) -> ViewState | None:
+        return next((s for s in self.view_states if s.number == number), None)
+
+    def live_view(self, view: TableName) -> ViewState | None:
+        """The generation of a view that readers get, as for tables."""
+        live = [s for s in self.view_states if s.view == view and s.status is Status.LIVE]
+        return max(live, key=lambda s: s.number, default=None)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -157,8 +206,9 @@ class Change:
         before: what is; None when it does not exist.
         after: what will be; None when it will not exist.
         reason: why, for people; empty when the two documents say it all.
-        table: the source table it is about, where it is about one.
+        table: the source table or the view it is about, where it is about one.
         capture: the capture it belongs to, where it belongs to one.
+        view: the number of the view's generation it belongs to, where it belongs to one.
     """
 
     address: str
@@ -168,6 +218,7 @@ class Change:
     reason: str = ""
     table: TableName | None = None
     capture: int | None = None
+    view: int | None = None
 
     @property
     def kind(self) -> Kind:
@@ -187,6 +238,9 @@ class StageKind(StrEnum):
     PROVE = "prove"  # wait for the snapshot and prove it complete
     CATCH_UP = "catch_up"  # wait until Pinot has all that is committed by now
     SWITCH = "switch"  # readers get the new generation
+    BUILD_VIEWS = "build_views"  # topics, tables and queries of new generations of views
+    CATCH_UP_VIEWS = "catch_up_views"  # wait until they show all that is committed by now
+    SWITCH_VIEWS = "switch_views"  # readers get them
     RETIRE = "retire"  # what nothing needs any more
 
 
@@ -233,7 +287,9 @@ class Plan:
     def dropped(self) -> tuple[TableName, ...]:
         """Tables that will no longer be served at all."""
         return tuple(
-            c.table for c in self.changes if c.kind is Kind.TABLE and c.action is Action.DELETE and c.table
+            c.table
+            for c in self.changes
+            if c.kind in (Kind.TABLE, Kind.VIEW) and c.action is Action.DELETE and c.table
         )
 
 

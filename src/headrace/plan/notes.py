@@ -14,6 +14,7 @@ def notes(world: World, layout: Layout, stages: tuple[Stage, ...]) -> tuple[str,
         *_drift(stages),
         *_captures(layout),
         *_dropped(layout, stages),
+        *_views(stages),
     )
 
 
@@ -73,6 +74,14 @@ def _dropped(layout: Layout, stages: tuple[Stage, ...]) -> list[str]:
     if not any(stage.kind is StageKind.RETIRE for stage in stages):
         return []
     return [f"{table} will no longer be served." for table in layout.dropped]
+
+
+def _views(stages: tuple[Stage, ...]) -> list[str]:
+    changes = [c for stage in stages for c in stage.changes if c.kind is Kind.VIEW]
+    found = [f"{c.name} will no longer be served." for c in changes if c.action is Action.DELETE]
+    if any(c.action is Action.REPLACE for c in changes):
+        found.append("A view that is built anew reads the whole log; readers keep the old rows meanwhile.")
+    return found
 
 
 def readable_bytes(size_bytes: int) -> str:

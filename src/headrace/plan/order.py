@@ -15,6 +15,8 @@ _RANK = {
     Kind.PUBLICATION: 4,
     Kind.SLOT: 5,
     Kind.CONNECTOR: 6,
+    Kind.JOB: 7,
+    Kind.VIEW: 8,
 }
 """Only for what does not depend on each other: the same plan is always printed in the same order."""
 

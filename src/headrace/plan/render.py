@@ -41,6 +41,9 @@ def title(stage: Stage) -> str:
         StageKind.PROVE: f"Prove the snapshot of capture {number} complete",
         StageKind.CATCH_UP: f"Wait until Pinot has caught up with capture {number}",
         StageKind.SWITCH: f"Switch readers to capture {number}",
+        StageKind.BUILD_VIEWS: "Build views",
+        StageKind.CATCH_UP_VIEWS: "Wait until the new views show all that is committed",
+        StageKind.SWITCH_VIEWS: "Switch readers to the new views",
         StageKind.RETIRE: "Remove what is no longer needed",
     }[stage.kind]
 
@@ -76,7 +79,7 @@ def _change(change: Change) -> Iterator[str]:
     reason = f" ({change.reason})" if change.reason else ""
     head = f"  {SYMBOL[change.action]} {change.kind:<11} {change.name}{reason}"
     yield from textwrap.wrap(head, WIDTH, subsequent_indent=" " * 16, break_on_hyphens=False)
-    if change.action is Action.CREATE and change.kind is not Kind.TABLE:
+    if change.action is Action.CREATE and change.kind not in (Kind.TABLE, Kind.VIEW):
         return
     for line in _values(change.before, change.after):
         yield _clip(f"      {line}")
@@ -147,6 +150,7 @@ def _stage_json(stage: Stage) -> dict[str, object]:
                 "reason": change.reason,
                 "table": str(change.table) if change.table else None,
                 "capture": change.capture,
+                "view": change.view,
             }
             for change in stage.changes
         ],

@@ -40,7 +40,7 @@ class WalFence:
 
     def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
         topic = generation.names.topic(generation.contract.table)
-        with FenceWatcher(self._kafka, generation.names.message_topic) as watcher:
+        with FenceWatcher(self._kafka, generation.capture.message_topic) as watcher:
             fence = source_fence.emit(self._source)
             watcher.wait(fence.token, timeout_s)
         return fence_offsets(self._kafka, [topic], timeout_s=timeout_s)[topic]

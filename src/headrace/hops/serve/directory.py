@@ -15,7 +15,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.render import Config, Status
 from headrace.hops.serve.resource import custom_configs
-from headrace.names import CaptureNames
+from headrace.names import CaptureNames, GenerationNames, TableName, generation_names
 
 LOOKS = 4
 LOOK_PAUSE_S = 0.05
@@ -28,16 +28,30 @@ class Generation:
     Attributes:
         physical: its name in Pinot.
         served_name: what people ask for.
-        names: the capture it belongs to.
+        names: the capture, or the generation of a view, it belongs to.
         status: building, live or retired.
         contract: the shape it was built for.
     """
 
     physical: str
     served_name: str
-    names: CaptureNames
+    names: GenerationNames
     status: Status
     contract: TableContract
+
+    @property
+    def source(self) -> TableName:
+        """The table whose changes it shows: its own, or the one it is a view of."""
+        origin = self.contract.origin
+        return self.contract.table if origin is None else origin.base
+
+    @property
+    def capture(self) -> CaptureNames:
+        """The capture that carries them."""
+        if isinstance(self.names, CaptureNames):
+            return self.names
+        assert self.contract.origin is not None
+        return CaptureNames(self.names.project, self.contract.origin.capture)
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ def _generations(
         yield Generation(
             physical=physical,
             served_name=custom[Config.NAME],
-            names=CaptureNames(project, int(custom[Config.CAPTURE])),
+            names=generation_names(project, custom[Config.CAPTURE]),
             status=Status(custom[Config.STATUS]),
             contract=TableContract.from_json(custom[Config.CONTRACT]),
         )

@@ -19,7 +19,7 @@ from headrace.contract import (
     TableContract,
 )
 from headrace.hops.serve.types import fixed_scale
-from headrace.names import CaptureNames
+from headrace.names import GenerationNames
 
 DECODER_CLASS = "io.headrace.pinot.EnvelopeDecoder"
 CONSUMER_FACTORY_CLASS = "io.headrace.pinot.HeadraceConsumerFactory"
@@ -92,7 +92,7 @@ class Placement:
     kafka_properties: tuple[tuple[str, str], ...] = ()
 
 
-def schema(contract: TableContract, names: CaptureNames) -> dict[str, object]:
+def schema(contract: TableContract, names: GenerationNames) -> dict[str, object]:
     """The Pinot schema of one generation of a table."""
     dimensions: list[dict[str, object]] = []
     metrics: list[dict[str, object]] = []
@@ -123,7 +123,7 @@ def schema(contract: TableContract, names: CaptureNames) -> dict[str, object]:
 
 
 def table(
-    contract: TableContract, names: CaptureNames, place: Placement, status: Status
+    contract: TableContract, names: GenerationNames, place: Placement, status: Status
 ) -> dict[str, object]:
     """The REALTIME table config of one generation of a table."""
     name = names.pinot_table(contract.served_name)
@@ -149,13 +149,13 @@ def table(
     }
 
 
-def custom_configs(contract: TableContract, names: CaptureNames, status: Status) -> dict[str, str]:
+def custom_configs(contract: TableContract, names: GenerationNames, status: Status) -> dict[str, str]:
     """What the directory reads: which served name this physical table stands for, and its contract."""
     return {
         Config.PROJECT: names.project,
         Config.TABLE: str(contract.table),
         Config.NAME: contract.served_name,
-        Config.CAPTURE: str(names.number),
+        Config.CAPTURE: names.label,
         Config.STATUS: status.value,
         Config.CONTRACT: contract.to_json(),
     }
@@ -175,7 +175,7 @@ def is_raw(column: Column) -> bool:
     return column.conversion in _RAW_CONVERSIONS or column.pg_type in _LONG_TEXT
 
 
-def _indexing(contract: TableContract, names: CaptureNames, place: Placement) -> dict[str, object]:
+def _indexing(contract: TableContract, names: GenerationNames, place: Placement) -> dict[str, object]:
     by_index: dict[str, list[str]] = {}
     for column in contract.columns:
         if column.index:
@@ -206,7 +206,7 @@ def _indexing(contract: TableContract, names: CaptureNames, place: Placement) ->
     return document
 
 
-def _stream(contract: TableContract, names: CaptureNames, place: Placement) -> dict[str, str]:
+def _stream(contract: TableContract, names: GenerationNames, place: Placement) -> dict[str, str]:
     return {
         "streamType": "kafka",
         "stream.kafka.topic.name": names.topic(contract.table),

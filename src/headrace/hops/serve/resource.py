@@ -17,7 +17,7 @@ from headrace.errors import HeadraceError, Where
 from headrace.hops.serve import render
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.render import Config, Placement, Status
-from headrace.names import CaptureNames
+from headrace.names import GenerationNames
 from headrace.plan.resource import Document
 
 DELETE_TIMEOUT_S = 60.0
@@ -38,14 +38,14 @@ class ServedTable:
     Attributes:
         client: the cluster.
         contract: the shape.
-        names: the capture it belongs to.
+        names: the capture, or the generation of a view, it belongs to.
         place: brokers and replicas.
         status: what readers may do with it.
     """
 
     client: PinotClient
     contract: TableContract
-    names: CaptureNames
+    names: GenerationNames
     place: Placement
     status: Status = Status.BUILDING
 

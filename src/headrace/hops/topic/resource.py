@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from headrace.contract import TableContract
 from headrace.errors import HeadraceError, Where
 from headrace.hops.topic.client import KafkaClient
-from headrace.names import CaptureNames
+from headrace.names import CaptureNames, GenerationNames
 from headrace.plan.resource import Document
 
 MAX_RECORD_BYTES = 64 * 1024 * 1024
@@ -42,8 +42,8 @@ def offset_topic(names: CaptureNames) -> str:
     return f"{names.topic_prefix}.offsets"
 
 
-def table_topic(names: CaptureNames, contract: TableContract) -> TopicSpec:
-    """The topic of a table, with its bounds; `-1` in the contract lifts a bound."""
+def table_topic(names: GenerationNames, contract: TableContract) -> TopicSpec:
+    """The topic of a table or a view, with its bounds; `-1` in the contract lifts a bound."""
     retention_ms = DEFAULT_RETENTION_MS if contract.retention_ms is None else contract.retention_ms
     retention_bytes = (
         DEFAULT_RETENTION_BYTES if contract.retention_bytes is None else contract.retention_bytes
