@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
@@ -146,6 +147,11 @@ class TableContract:
         raise KeyError(name)
 
     @property
+    def system_columns(self) -> Mapping[str, str]:
+        """What headrace adds to this table in Pinot: name to Pinot's type."""
+        return {**SYSTEM_COLUMNS, VERSION_COLUMN: "LONG"} if self.versioned else SYSTEM_COLUMNS
+
+    @property
     def shape(self) -> str:
         """A digest of what cannot change in place: a different shape needs a new generation.
 
@@ -158,12 +164,17 @@ class TableContract:
             list(self.excluded),
             self.partitions,
             [[c.name, c.pg_type, c.conversion, c.nullable, c.mask] for c in self.columns],
+            *(["versioned"] if self.versioned else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Compact JSON that `from_json` reads back to an equal contract."""
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        document = asdict(self)
+        if not self.versioned:
+            # Tables of before there were views keep the very text they were made with.
+            del document["versioned"]
+        return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> TableContract:
@@ -214,6 +225,9 @@ SYSTEM_COLUMNS: dict[str, str] = {
     "__reject": "STRING",
 }
 """Columns headrace adds to every Pinot table; a source column may not begin with `__`."""
+
+VERSION_COLUMN = "__version"
+"""Added to a versioned table: the record's version * 8 + its kind."""
 
 
 class Kind:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.engines import java_sources
+from headrace.engines import java_sources, pinot
 from headrace.engines.installation import Installation
 
 pytestmark = pytest.mark.engines
@@ -42,7 +42,11 @@ def test_java_unit_tests_pass(part: str, junit: Path, tmp_path: Path) -> None:
 
     run = subprocess.run(
         [
-            *("java", "-jar", junit, "execute", "--disable-ansi-colors", "--disable-banner"),
+            *(
+                "java",
+                *(f"--add-opens={package}=ALL-UNNAMED" for package in (*pinot.OPENED, "java.base/java.net")),
+            ),
+            *("-jar", junit, "execute", "--disable-ansi-colors", "--disable-banner"),
             *("-cp", f"{tmp_path}:{classpath}", "--scan-classpath", tmp_path, "--fail-if-no-tests"),
         ],
         capture_output=True,

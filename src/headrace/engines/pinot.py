@@ -23,7 +23,7 @@ PORTS = ("pinot_controller", "pinot_broker", "pinot_server", "pinot_server_admin
 QUERY_EXECUTOR = "io.headrace.pinot.SnapshotQueryExecutor"
 TRANSFORMS = "io.headrace.pinot.NullMark"
 
-_OPENED = (
+OPENED = (
     "java.base/java.nio",
     "java.base/sun.nio.ch",
     "java.base/java.lang",
@@ -58,7 +58,7 @@ def pinot(
             "-Dpinot.admin.system.exit=true",
             "-Dio.netty.tryReflectionSetAccessible=true",
             f"-Djute.maxbuffer={MAXIMUM_NODE_BYTES}",
-            *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+            *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
         ),
         levels=(
             ("org.apache.pinot.tools.admin.command.StartServiceManagerCommand", "INFO"),

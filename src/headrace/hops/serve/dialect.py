@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
-from headrace.contract import MICROS_SUFFIX, SYSTEM_COLUMNS, Column, Conversion, TableContract
+from headrace.contract import MICROS_SUFFIX, Column, Conversion, TableContract
 from headrace.errors import HeadraceError
 from headrace.hops.serve import literals
 
@@ -173,8 +173,9 @@ class Names:
         return folded[0] if len(folded) == 1 else None
 
     def _system(self, name: str) -> Scalar:
-        if name in SYSTEM_COLUMNS:
-            return _system_scalar(name)
+        data_type = self.contract.system_columns.get(name)
+        if data_type is not None:
+            return _system_scalar(name, data_type)
         base = name.removesuffix(MICROS_SUFFIX)
         if base != name and self._find(base) is not None:
             instant = self.column(base)
@@ -187,8 +188,7 @@ class Names:
         )
 
 
-def _system_scalar(name: str) -> Scalar:
-    data_type = SYSTEM_COLUMNS[name]
+def _system_scalar(name: str, data_type: str) -> Scalar:
     if data_type == "TIMESTAMP":
         return Scalar(f"(CAST({quote(name)} AS LONG) * 1000)", Kind.TIMESTAMP_TZ, "timestamptz")
     return Scalar(quote(name), Kind.TEXT if data_type == "STRING" else Kind.INTEGER, "")

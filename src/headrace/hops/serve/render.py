@@ -12,8 +12,8 @@ from enum import StrEnum
 from headrace.contract import (
     MICROS_SUFFIX,
     PINOT_TYPE,
-    SYSTEM_COLUMNS,
     UNAVAILABLE,
+    VERSION_COLUMN,
     Column,
     Conversion,
     TableContract,
@@ -37,6 +37,7 @@ MAX_STRING_LENGTH = 2147483647
 FLUSH_ROWS = 500_000
 FLUSH_TIME = "24h"
 TIME_COLUMN = "__commit_time"
+KIND_COLUMN = "__kind"
 
 WITH_MICROS = frozenset({Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
 """Conversions that add a `<c>__micros` LONG beside the TIMESTAMP."""
@@ -106,7 +107,7 @@ def schema(contract: TableContract, names: GenerationNames) -> dict[str, object]
             dimensions.append(_dimension(column.name, PINOT_TYPE[column.conversion]))
         if column.conversion in WITH_MICROS:
             dimensions.append(_dimension(column.name + MICROS_SUFFIX, "LONG"))
-    for name, data_type in SYSTEM_COLUMNS.items():
+    for name, data_type in contract.system_columns.items():
         if data_type == "TIMESTAMP":
             times.append(_time(name))
         else:
@@ -142,7 +143,7 @@ def table(
         "routing": {"instanceSelectorType": "strictReplicaGroup"},
         "upsertConfig": {
             "mode": "FULL",
-            "comparisonColumn": "__kind",
+            "comparisonColumn": VERSION_COLUMN if contract.versioned else KIND_COLUMN,
             "metadataManagerClass": UPSERT_MANAGER_CLASS,
         },
         "metadata": {"customConfigs": custom_configs(contract, names, status)},
@@ -182,7 +183,7 @@ def _indexing(contract: TableContract, names: GenerationNames, place: Placement)
             by_index.setdefault(column.index, []).append(column.name)
     raw = [column.name for column in contract.columns if is_raw(column)]
     raw += [c.name + MICROS_SUFFIX for c in contract.columns if c.conversion in WITH_MICROS]
-    raw += ["__lsn", "__txid", "__offset"]
+    raw += ["__lsn", "__txid", "__offset", *([VERSION_COLUMN] if contract.versioned else [])]
     texts = [
         column.name
         for column in contract.columns

@@ -35,17 +35,22 @@ import org.slf4j.LoggerFactory;
  * documents keep their ids, so the new segment takes over the valid documents of the old one at once; where they differ
  * (a copy built elsewhere) the partition is worked out again under the lock.
  *
+ * <p>In the table of a view the version its record carries comes first, arrival second: Spark repeats older results after
+ * a crash. A TRUNCATE there removes what has a smaller version than its own, also what arrives later.
+ *
  * <p>It extends Pinot's class only because the table manager's interface names that class; nothing of it is used.
  */
 final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager {
   private static final Logger LOGGER = LoggerFactory.getLogger(ArrivalPartition.class);
   private static final String OFFSET_COLUMN = "__offset";
+  private static final String VERSION_COLUMN = "__version";
   private static final int COMPARED_DOCS = 1000;
 
   private final String _table;
   private final int _partition;
   private final List<String> _keyColumns;
-  private final String _kindColumn;
+  private final String _comparisonColumn;
+  private final boolean _versioned;
   private final HashFunction _hash;
   private final ServerMetrics _metrics;
 
@@ -53,17 +58,19 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
   private final Map<Object, RowLocation> _rows = new HashMap<>();
   /** Live segments by sequence number, oldest first. */
   private final TreeMap<Integer, LiveSegment> _segments = new TreeMap<>();
-  /** Documents before this place are gone: the last TRUNCATE. */
+  /** Documents before this place, of a view those with a smaller version, are gone: the last TRUNCATE. */
   private int _truncateSequence = -1;
   private int _truncateDocId = -1;
+  private long _truncateVersion = Long.MIN_VALUE;
 
-  ArrivalPartition(String table, int partition, List<String> keyColumns, String kindColumn, HashFunction hash,
-      ServerMetrics metrics) {
-    super(table, partition, keyColumns, kindColumn, hash, null, metrics);
+  ArrivalPartition(String table, int partition, List<String> keyColumns, String comparisonColumn,
+      HashFunction hash, ServerMetrics metrics) {
+    super(table, partition, keyColumns, comparisonColumn, hash, null, metrics);
     _table = table;
     _partition = partition;
     _keyColumns = keyColumns;
-    _kindColumn = kindColumn;
+    _comparisonColumn = comparisonColumn;
+    _versioned = comparisonColumn.equals(VERSION_COLUMN);
     _hash = hash;
     _metrics = metrics;
   }
@@ -190,6 +197,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     _rows.clear();
     _truncateSequence = -1;
     _truncateDocId = -1;
+    _truncateVersion = Long.MIN_VALUE;
     for (LiveSegment live : _segments.values()) {
       live.invalidateAll();
       applyAll(live, docCount(live.segment()));
@@ -201,27 +209,29 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     for (int docId = 0; docId < docs; docId++) {
       PrimaryKey key = new PrimaryKey(new Object[_keyColumns.size()]);
       UpsertUtils.getPrimaryKey(segment, _keyColumns, docId, key);
-      apply(live, new RecordInfo(key, docId, (Comparable) segment.getValue(docId, _kindColumn)));
+      apply(live, new RecordInfo(key, docId, (Comparable) segment.getValue(docId, _comparisonColumn)));
     }
   }
 
   private void apply(LiveSegment live, RecordInfo info) {
-    RowKind kind = RowKind.of(info.getComparisonValue());
+    long code = ((Number) info.getComparisonValue()).longValue();
+    RowKind kind = _versioned ? RowKind.ofVersionCode(code) : RowKind.of(code);
+    long version = _versioned ? RowKind.versionOf(code) : 0;
     int docId = info.getDocId();
     if (kind == RowKind.REJECT_WITHOUT_KEY) {
       return;
     }
     if (kind == RowKind.TRUNCATE) {
-      truncate(live.sequence(), docId);
+      truncate(version, live.sequence(), docId);
       return;
     }
-    if (isBefore(live.sequence(), docId, _truncateSequence, _truncateDocId)) {
+    if (isTruncated(version, live.sequence(), docId)) {
       return;
     }
     Object key = HashUtils.hashPrimaryKey(info.getPrimaryKey(), _hash);
     RowLocation current = _rows.get(key);
     if (current != null) {
-      if (isBefore(live.sequence(), docId, current.segment().sequence(), current.docId())) {
+      if (isOlder(version, live.sequence(), docId, current)) {
         return;
       }
       current.segment().invalidate(current.docId());
@@ -229,22 +239,34 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     if (kind == RowKind.ROW) {
       live.validate(docId);
     }
-    _rows.put(key, new RowLocation(live, docId));
+    _rows.put(key, _versioned ? new RowLocation.Versioned(live, docId, version) : new RowLocation(live, docId));
   }
 
-  private void truncate(int sequence, int docId) {
-    if (isBefore(sequence, docId, _truncateSequence, _truncateDocId)) {
+  private void truncate(long version, int sequence, int docId) {
+    if (isTruncated(version, sequence, docId)) {
       return;
     }
+    _truncateVersion = version;
     _truncateSequence = sequence;
     _truncateDocId = docId;
     for (Iterator<RowLocation> rows = _rows.values().iterator(); rows.hasNext();) {
       RowLocation row = rows.next();
-      if (isBefore(row.segment().sequence(), row.docId(), sequence, docId)) {
+      if (isTruncated(row.version(), row.segment().sequence(), row.docId())) {
         row.segment().invalidate(row.docId());
         rows.remove();
       }
     }
+  }
+
+  private boolean isTruncated(long version, int sequence, int docId) {
+    return _versioned ? version < _truncateVersion : isBefore(sequence, docId, _truncateSequence, _truncateDocId);
+  }
+
+  private static boolean isOlder(long version, int sequence, int docId, RowLocation current) {
+    if (version != current.version()) {
+      return version < current.version();
+    }
+    return isBefore(sequence, docId, current.segment().sequence(), current.docId());
   }
 
   private static boolean isBefore(int sequence, int docId, int otherSequence, int otherDocId) {

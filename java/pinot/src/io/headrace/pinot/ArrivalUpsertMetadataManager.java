@@ -12,8 +12,9 @@ import org.apache.pinot.spi.data.Schema;
 /**
  * Upsert by arrival: the last record of a key in its partition is the key's row.
  *
- * <p>Named by {@code upsertConfig.metadataManagerClass}. The comparison column must be {@code __kind}, which tells rows
- * from tombstones, rejects and truncates ({@link RowKind}).
+ * <p>Named by {@code upsertConfig.metadataManagerClass}. The comparison column is {@code __kind}, which tells rows from
+ * tombstones, rejects and truncates ({@link RowKind}); in the table of a view it is {@code __version}, which holds a
+ * version too: the greatest one of a key is then its row, whenever it arrives.
  */
 public final class ArrivalUpsertMetadataManager extends BaseTableUpsertMetadataManager {
   private static final Map<String, ArrivalUpsertMetadataManager> TABLES = new ConcurrentHashMap<>();

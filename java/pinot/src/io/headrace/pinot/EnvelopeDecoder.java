@@ -19,13 +19,16 @@ import org.apache.pinot.spi.stream.StreamMessageDecoder;
 /**
  * Turns one Debezium envelope into one row, exactly or not at all.
  *
- * <p>Promise: every record becomes a row, so nothing is dropped in silence. A value that cannot be carried exactly makes
+ * <p>Promise: every record becomes a row, so nothing is dropped in silence; only what a view writes to say how far it is
+ * ({@code op} m) is passed over. A value that cannot be carried exactly makes
  * the row a reject: it takes its key out of the answers and says why in {@code __reject}, without the value. The table's
  * contract (JSON of {@code headrace.contract.TableContract}) comes in the property {@code headrace.contract}.
  */
 public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
   static final String CONTRACT = "headrace.contract";
   static final String UNAVAILABLE = "headrace.unavailable";
+
+  private static final String PROGRESS = "m";
 
   private final JsonFactory _factory = new JsonFactory();
   private final ObjectMapper _mapper = new ObjectMapper(_factory)
@@ -34,6 +37,7 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
   private final Map<String, Conversion> _keys = new LinkedHashMap<>();
   private final Map<String, Boolean> _ignored = new HashMap<>();
   private String _unavailable;
+  private boolean _versioned;
 
   @Override
   public void init(Map<String, String> props, Set<String> fieldsToRead, String topicName)
@@ -49,6 +53,7 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
       _ignored.put(excluded.asText(), true);
     }
     _unavailable = props.get(UNAVAILABLE);
+    _versioned = contract.path("versioned").asBoolean(false);
   }
 
   @Override
@@ -60,13 +65,26 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
   public GenericRow decode(byte[] payload, int offset, int length, GenericRow row) {
     long kafkaOffset = ByteBuffer.wrap(payload, offset, CommittedBatch.OFFSET_BYTES).getLong();
     row.putValue("__offset", kafkaOffset);
+    long version = 0;
     try {
       Envelope envelope =
           readEnvelope(payload, offset + CommittedBatch.OFFSET_BYTES, length - CommittedBatch.OFFSET_BYTES);
+      if (_versioned && envelope._op.equals(PROGRESS)) {
+        // Pinot's own word for a record that is no row: its offset counts, nothing is stored.
+        row.putValue(GenericRow.SKIP_RECORD_KEY, true);
+        return row;
+      }
+      if (_versioned && envelope._version == null) {
+        throw new IOException("no version");
+      }
+      version = _versioned ? envelope._version : 0;
       fill(row, envelope);
     } catch (IOException | RuntimeException e) {
       // Jackson's message may quote the row: only its class is kept.
       reject(row, RowKind.REJECT_WITHOUT_KEY, "the record is no Debezium envelope (" + e.getClass().getSimpleName() + ")");
+    }
+    if (_versioned) {
+      row.putValue("__version", RowKind.of(row.getValue("__kind")).versionCode(version));
     }
     putIfAbsent(row, "__commit_time", 0L);
     putIfAbsent(row, "__op", "");
@@ -199,6 +217,8 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
           envelope._source = parser.readValueAsTree();
         } else if (field.equals("op")) {
           envelope._op = parser.getText();
+        } else if (field.equals("version") && parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
+          envelope._version = parser.getLongValue();
         } else {
           parser.skipChildren();
         }
@@ -222,5 +242,6 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
     private JsonNode _after;
     private JsonNode _source;
     private String _op;
+    private Long _version;
   }
 }

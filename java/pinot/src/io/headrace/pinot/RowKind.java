@@ -14,9 +14,23 @@ enum RowKind {
   REJECT_WITHOUT_KEY;
 
   private static final RowKind[] BY_CODE = values();
+  private static final long VERSION_STEP = 8;
 
   int code() {
     return ordinal();
+  }
+
+  /** What stands in {@code __version}, which orders the records of a key in the table of a view. */
+  long versionCode(long version) {
+    return Math.addExact(Math.multiplyExact(version, VERSION_STEP), ordinal());
+  }
+
+  static long versionOf(long versionCode) {
+    return Math.floorDiv(versionCode, VERSION_STEP);
+  }
+
+  static RowKind ofVersionCode(long versionCode) {
+    return BY_CODE[(int) Math.floorMod(versionCode, VERSION_STEP)];
   }
 
   static RowKind of(Object code) {

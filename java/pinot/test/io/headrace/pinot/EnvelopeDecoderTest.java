@@ -166,4 +166,56 @@ class EnvelopeDecoderTest {
     assertEquals(2, row.getValue("__kind"));
     assertEquals("the row is larger than 5 bytes", row.getValue("__reject"));
   }
+
+  private static EnvelopeDecoder versioned()
+      throws Exception {
+    EnvelopeDecoder decoder = new EnvelopeDecoder();
+    String contract = "{\"key\":[\"__key\"],\"excluded\":[],\"versioned\":true,\"columns\":["
+        + column("__key", "text") + "," + column("total", "decimal") + "]}";
+    decoder.init(Map.of(EnvelopeDecoder.CONTRACT, contract), Set.of(), "t");
+    return decoder;
+  }
+
+  private static GenericRow result(String fields, String op, String version)
+      throws Exception {
+    return decode(versioned(), "{" + fields + "," + SOURCE + ",\"op\":\"" + op + "\"" + version + ",\"input\":13}");
+  }
+
+  @Test
+  void aViewsRecordCarriesItsVersionAndItsKind()
+      throws Exception {
+    GenericRow row = result("\"after\":{\"__key\":\"g\",\"total\":\"1.50\"}", "u", ",\"version\":13");
+    assertEquals(13L * 8, row.getValue("__version"));
+    assertEquals(new BigDecimal("1.50"), row.getValue("total"));
+    assertEquals(13L * 8 + 1,
+        result("\"before\":{\"__key\":\"g\"},\"after\":null", "d", ",\"version\":13").getValue("__version"));
+    assertEquals(13L * 8 + 2, result("\"after\":{\"__key\":\"x\",\"__headrace_reject\":\"total: too long\"}", "u",
+        ",\"version\":13").getValue("__version"));
+    assertEquals(13L * 8 + 3, result("\"after\":null", "t", ",\"version\":13").getValue("__version"));
+  }
+
+  @Test
+  void aViewsProgressIsNoRow()
+      throws Exception {
+    GenericRow row = result("\"before\":null,\"after\":null", "m", ",\"version\":13");
+    assertEquals(true, row.getValue(GenericRow.SKIP_RECORD_KEY));
+  }
+
+  @Test
+  void aViewsRecordWithoutAVersionIsBroken()
+      throws Exception {
+    for (String version : new String[]{"", ",\"version\":null", ",\"version\":\"7\""}) {
+      GenericRow row = result("\"after\":{\"__key\":\"g\",\"total\":\"1\"}", "u", version);
+      assertEquals(4, row.getValue("__kind"));
+      assertEquals(4L, row.getValue("__version"));
+    }
+  }
+
+  @Test
+  void onlyAViewHasVersions()
+      throws Exception {
+    assertNull(one("int", "1").getValue("__version"));
+    EnvelopeDecoder decoder = decoder(column("id", "long"), "id");
+    assertEquals(4, decode(decoder, "{\"before\":null,\"after\":null," + SOURCE + ",\"op\":\"m\"}").getValue("__kind"));
+  }
 }
