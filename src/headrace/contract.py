@@ -173,7 +173,7 @@ class TableContract:
         document = asdict(self)
         if not self.versioned:
             # Tables of before there were views keep the very text they were made with.
-            del document["versioned"]
+            del document["versioned"], document["origin"]
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod

@@ -49,3 +49,5 @@ class Endpoints:
     connect_url: str
     pinot_controller_url: str
     pinot_broker_url: str
+    spark_url: str | None = None
+    """Of the application that runs the views; None where there are none."""

@@ -8,12 +8,14 @@ from types import TracebackType
 from headrace.apply.real_flow import RealFlow
 from headrace.apply.real_inventory import RealInventory
 from headrace.apply.real_objects import RealObjects
+from headrace.apply.real_views import RealViews
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Systems
 from headrace.endpoints import Endpoints
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.topic.client import KafkaClient
+from headrace.hops.transform.client import SparkClient
 from headrace.spec.model import Declaration
 
 
@@ -32,6 +34,8 @@ class Connections:
         self.kafka = KafkaClient(endpoints.kafka_bootstrap)
         self.connect = ConnectClient(endpoints.connect_url)
         self.pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
+        self.spark = None if endpoints.spark_url is None else SparkClient(endpoints.spark_url)
+        self.views = RealViews(declaration.project, self.kafka, self.pinot, self.spark)
         inventory = RealInventory(declaration, self.source, self.kafka, self.connect, self.pinot)
         self.systems = Systems(
             project=declaration.project,
@@ -39,6 +43,7 @@ class Connections:
             inventory=inventory,
             flow=RealFlow(self.source, self.kafka, self.connect, self.pinot),
             allows=inventory.allows,
+            views=self.views,
         )
 
     def __enter__(self) -> Connections:
@@ -51,6 +56,9 @@ class Connections:
 
     def close(self) -> None:
         """Give every connection back."""
+        self.views.close()
+        if self.spark is not None:
+            self.spark.close()
         self.source.close()
         self.kafka.close()
         self.connect.close()

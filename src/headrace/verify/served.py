@@ -70,16 +70,15 @@ class ServedRows:
             return 0, -1, 0
         return int(Decimal(str(low))), int(Decimal(str(high))), int(float(str(count)))
 
-    def read_pages(self) -> Generator[list[list[object]]]:
-        """Every live row with `__txid` at its end, in pages by the place in the log."""
+    def read_pages(self, last: str = "__txid") -> Generator[list[list[object]]]:
+        """Every live row with one more column at its end, in pages by the place in the log."""
         low, high, count = self.bounds()
         step = max(PAGE_ROWS, (high - low + 1) * PAGE_ROWS // max(count, 1))
         start = low
         while start <= high:
-            last = start + step > high
-            upper = "" if last else f" AND __offset < {start + step}"
+            upper = "" if start + step > high else f" AND __offset < {start + step}"
             yield self.ask(
-                f'SELECT {self.text.pinot_fields()}, __txid FROM "{self.physical}" '  # noqa: S608
+                f'SELECT {self.text.pinot_fields()}, {last} FROM "{self.physical}" '  # noqa: S608
                 f"WHERE __offset >= {start}{upper} LIMIT {MAX_LIMIT}"
             )
             start += step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -68,6 +69,14 @@ class SourceSnapshot:
             text.source_fields(), sql.Identifier(table.schema, table.table)
         )
         yield from self._copy(query)
+
+    def answer(self, text: RowText, query: str) -> Generator[str]:
+        """Every row of what a query answers, as `lines`; its columns are named as the text's."""
+        yield from self._copy(
+            sql.SQL("COPY (SELECT {} FROM ({}) AS answer) TO STDOUT").format(
+                text.source_fields(), sql.SQL(cast(LiteralString, query))
+            )
+        )
 
     def rows(self, text: RowText, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]:
         """The rows of some keys (fields as COPY writes them), by key."""

@@ -1,0 +1,3 @@
+"""Pinot: schemas, upsert tables, queries."""
+
+from __future__ import annotations
