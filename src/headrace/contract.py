@@ -104,6 +104,8 @@ class TableContract:
         partitioned: a partitioned table, published through its root.
         retention_ms, retention_bytes: bounds of the topic; None is headrace's default.
         flush_rows: rows of a consuming segment before it is committed; None is headrace's default.
+        versioned: rows carry their version: results of a view; the newest version counts, not the latest
+            arrival.
     """
 
     table: TableName
@@ -117,6 +119,7 @@ class TableContract:
     retention_ms: int | None = None
     retention_bytes: int | None = None
     flush_rows: int | None = None
+    versioned: bool = False
 
     def column(self, name: str) -> Column:
         """The carried column of that name; KeyError when there is none."""

@@ -84,6 +84,39 @@ class CaptureNames:
         return cls(match["project"], int(match["number"])) if match else None
 
 
+VIEW_SCHEMA = "$view"
+"""Stands for the schema in the name of a view; a table of such a schema cannot be declared."""
+
+
+def view_table(view: str) -> TableName:
+    """The name of a view where a table's name is asked for."""
+    return TableName(VIEW_SCHEMA, view)
+
+
+@dataclass(frozen=True, order=True)
+class ViewNames:
+    """The names that belong to generation `number` of a view of `project`."""
+
+    project: str
+    number: int
+    view: str
+
+    @property
+    def topic(self) -> str:
+        """The topic the view's results are written to."""
+        return f"{self.project}.v{self.number}.{self.view}"
+
+    @property
+    def pinot_table(self) -> str:
+        """The physical table that serves them."""
+        return f"{self.project}_{self.view}_v{self.number}"
+
+    @property
+    def job(self) -> str:
+        """The streaming query that computes them."""
+        return self.pinot_table
+
+
 def served_name(table: TableName) -> str:
     """The name people query: the table's own, with characters Pinot refuses turned into `_`."""
     return re.sub(r"[^A-Za-z0-9_]", "_", table.table)
