@@ -40,6 +40,13 @@ tables:
     key: [device, sequence]
     exclude: [payload]
     partitions: 4
+views:
+  revenue:
+    sql: |
+      SELECT country, count(*) AS orders, sum(price * quantity) AS revenue
+      FROM sales.orders
+      GROUP BY country
+    indexes: {country: inverted}
 engines:
   heap: {pinot: 2GiB}
 ```
@@ -58,6 +65,7 @@ _PARTS = (
     ("source", "Source", "`source:`"),
     ("A table's options", "TableOptions", "`tables: {NAME: …}`"),
     ("retention", "Retention", "`tables: {NAME: {retention: …}}`"),
+    ("A view's options", "ViewOptions", "`views: {NAME: …}`, or the SQL alone, `views: {NAME: SELECT …}`."),
     ("engines", "Engines", "`engines:`"),
 )
 
@@ -91,6 +99,8 @@ def _value(field: dict[str, Any]) -> str:
         return f"mapping, see [{_section(field['$ref'])}](#{_anchor(field['$ref'])})"
     if "oneOf" in field:
         return "list of names, or mapping of names to [options](#a-tables-options)"
+    if "anyOf" in field:
+        return "SQL, or its [options](#a-views-options)"
     if "enum" in field:
         return ", ".join(f"`{word}`" for word in field["enum"])
     if field["type"] == "array":
@@ -137,9 +147,11 @@ def _checks() -> str:
 - Two tables may not be queried by the same name (upper and lower case do not count), nor share a Kafka topic.
 - A key column is neither excluded nor masked; a column is not masked and excluded at once; an index is on a
   column that is carried.
+- A view has another name than every table and every other view.
 - Columns that begin with `__` or end in `__micros` are headrace's own and can only be excluded.
 - `source` is either a `url` or `host`, `database` and `user`; `verify-ca` and `verify-full` need
   `sslrootcert`.
 
-Whether the tables exist and can be carried exactly is checked against the source by `headrace plan`.
+Whether the tables exist and can be carried exactly is checked against the source by `headrace plan`;
+what a view's SQL may hold is in [views.md](views.md), and `headrace explain VIEW` shows what becomes of it.
 """

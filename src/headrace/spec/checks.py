@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from headrace.contract import MICROS_SUFFIX
 from headrace.names import CaptureNames, TableName
-from headrace.spec.model import Declaration, DeclaredTable, Source
+from headrace.spec.model import Declaration, DeclaredTable, Source, ViewOptions
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ def check(declaration: Declaration) -> list[Failure]:
         failures.extend(_source(declaration.source))
     for declared in declaration.declared:
         failures.extend(_table(declared))
+    for name, options in declaration.views.items():
+        failures.extend(_view(name, options))
     failures.extend(_served_names(declaration))
     failures.extend(_topics(declaration))
     failures.extend(_ports(declaration))
@@ -159,6 +161,39 @@ def _served_names(declaration: Declaration) -> Iterator[Failure]:
                 f"{declared.address}.name" if declared.options.name else declared.address,
                 f"{first} and {declared.table} would both be queried as {declared.served_name}",
                 "give one of them another name with `name:`",
+            )
+    yield from _view_names(declaration, seen)
+
+
+def _view_names(declaration: Declaration, tables: Mapping[str, TableName]) -> Iterator[Failure]:
+    seen: dict[str, str] = {}
+    for name in declaration.views:
+        table = tables.get(name.lower())
+        first = seen.setdefault(name.lower(), name)
+        if table is not None:
+            yield Failure(
+                "declaration-name-collision",
+                f"views.{name}",
+                f"the view {name} and the table {table} would be queried by the same name",
+                "give the view another name",
+            )
+        elif first != name:
+            yield Failure(
+                "declaration-name-collision",
+                f"views.{name}",
+                f"the views {first} and {name} differ only in upper and lower case",
+                "give one of them another name",
+            )
+
+
+def _view(name: str, options: ViewOptions) -> Iterator[Failure]:
+    for column in options.indexes:
+        if column.startswith("__") or column.endswith(MICROS_SUFFIX):
+            yield Failure(
+                "declaration-reserved-name",
+                f"views.{name}.indexes",
+                f"{column} is a name headrace keeps for itself",
+                "an index is on a column of the view's result",
             )
 
 

@@ -50,10 +50,14 @@ _WORDS: dict[str, bool | None] = {
 
 @dataclass
 class Document:
-    """Plain data and where each part of it begins; `data` is None for a file that says nothing."""
+    """Plain data and where each part of it begins; `data` is None for a file that says nothing.
+
+    `blocks` has the line in which the text of a literal block (`|`) begins.
+    """
 
     data: object = None
     lines: dict[Address, int] = field(default_factory=dict[Address, int])
+    blocks: dict[Address, int] = field(default_factory=dict[Address, int])
     errors: list[HeadraceError] = field(default_factory=list[HeadraceError])
 
 
@@ -109,6 +113,8 @@ class _Builder:
         self.document.lines.setdefault(address, _line(event))
         self._check_node(event, address)
         if isinstance(event, ScalarEvent):
+            if cast("Any", event).style == "|":
+                self.document.blocks[address] = _line(event) + 1
             return _scalar(event)
         if isinstance(event, MappingStartEvent):
             return self._mapping(events, address)

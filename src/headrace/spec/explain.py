@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from headrace.errors import HeadraceError, Where
-from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions
+from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions, ViewOptions
 from headrace.spec.places import Places
 from headrace.spec.secret import redact
 
@@ -18,14 +18,16 @@ _PARTS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("source",): Source,
     ("tables", "*"): TableOptions,
     ("tables", "*", "retention"): Retention,
+    ("views", "*"): ViewOptions,
+    ("views", "*", "retention"): Retention,
     ("engines",): Engines,
 }
 _LATER = {
-    "views": "streaming views (SQL over the tables)",
     "dashboards": "dashboards",
     "features": "features",
     "target": "other targets than this machine",
 }
+_NAMED = ("tables", "views")
 _SHAPES: Mapping[str, str] = {
     "tuple_type": "a list, for instance [id]",
     "list_type": "a list, for instance [id]",
@@ -58,7 +60,7 @@ def _explain(
     data: object,
     places: Places,
 ) -> HeadraceError:
-    name = redact(".".join(path[2:] if path[0] == "tables" and len(path) > 2 else path))
+    name = redact(".".join(path[2:] if path[0] in _NAMED and len(path) > 2 else path))
     where = places.where(redact(".".join(path)))
     if kind == "extra_forbidden":
         part = f" in {_part(path)}" if len(path) > 1 else ""
@@ -134,12 +136,13 @@ def _unknown_key_hint(path: Sequence[str]) -> str:
 
 
 def _model(path: Sequence[str]) -> type[BaseModel] | None:
-    steps = tuple("*" if i == 1 and path[0] == "tables" else step for i, step in enumerate(path))
+    named = bool(path) and path[0] in _NAMED
+    steps = tuple("*" if i == 1 and named else step for i, step in enumerate(path))
     return _PARTS.get(steps)
 
 
 def _part(path: Sequence[str]) -> str:
-    return f"the options of {path[1]}" if path[0] == "tables" and len(path) == 3 else ".".join(path[:-1])
+    return f"the options of {path[1]}" if path[0] in _NAMED and len(path) == 3 else ".".join(path[:-1])
 
 
 def _given(data: object, location: Sequence[str | int]) -> object:

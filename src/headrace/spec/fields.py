@@ -95,6 +95,13 @@ def _served_name(value: object) -> str:
     return text
 
 
+def _sql(value: object) -> str:
+    text = _text(value, "sql", "a block: `sql: |`, and the SELECT below it, indented")
+    if not text.strip():
+        raise problem("declaration-empty-value", "sql is empty", "write one SELECT over one declared table")
+    return text
+
+
 def _column(value: object) -> str:
     text = _text(value, "a column name", "text; put it in quotes if it looks like a number or true/false")
     check_identifier(text, "a column name")
@@ -182,6 +189,11 @@ ProjectName = Annotated[
     _schema(PROJECT_PATTERN, "1 to 30 of a-z, 0-9 and _, a letter first."),
 ]
 ServedName = Annotated[str, BeforeValidator(_served_name), _schema(_SERVED_NAME, "A plain SQL identifier.")]
+SqlText = Annotated[
+    str,
+    BeforeValidator(_sql),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 ColumnName = Annotated[str, BeforeValidator(_column), WithJsonSchema({"type": "string", "minLength": 1})]
 RetentionMs = Annotated[
     int,

@@ -22,6 +22,7 @@ from headrace.spec.model import Declaration
 from headrace.spec.places import Places
 from headrace.spec.secret import redact
 from headrace.spec.table_list import tables_as_mapping
+from headrace.spec.view_list import views_as_mapping
 
 FILE_NAME = "headrace.yaml"
 
@@ -80,6 +81,8 @@ def load_text(content: bytes | str, *, file: str = FILE_NAME) -> Declaration:
     errors.extend(_drop_empty(data, (), places))
     data["tables"], failures = _tables(data, document, file)
     errors.extend(failures)
+    if isinstance(data.get("views"), dict):
+        data["views"] = views_as_mapping(data["views"])
     declaration: Declaration | None = None
     try:
         declaration = Declaration.model_validate(data)
@@ -226,7 +229,7 @@ def _custom(error: PydanticCustomError, where: Where) -> HeadraceError:
 
 
 def _places(document: Document, file: str) -> Places:
-    """Lines by dotted address. Tables are addressed by name in either way of writing them."""
+    """Lines by dotted address. Tables and views have the same addresses in either way of writing them."""
     lines: dict[str, int] = {}
     data = document.data
     names = cast("dict[str, object]", data).get("tables") if isinstance(data, dict) else None
@@ -243,4 +246,8 @@ def _places(document: Document, file: str) -> Places:
                 lines.setdefault(".".join(["tables", spelling, *rest]), line)
             continue
         lines.setdefault(".".join(map(str, address)), line)
-    return Places(file, lines)
+    blocks = {".".join(map(str, address)): line for address, line in document.blocks.items()}
+    for address, line in list(blocks.items()):
+        if address.startswith("views.") and address.count(".") == 1:
+            blocks[f"{address}.sql"] = line
+    return Places(file, lines, blocks)

@@ -28,9 +28,11 @@ from headrace.spec.fields import (
     RetentionMs,
     Secret,
     ServedName,
+    SqlText,
 )
 from headrace.spec.places import Places
 from headrace.spec.table_list import tables_as_mapping
+from headrace.spec.view_list import views_as_mapping
 
 Index = Literal["inverted", "range", "bloom", "json", "text"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -104,6 +106,22 @@ class TableOptions(_Part):
     )
 
 
+class ViewOptions(_Part):
+    """What is said of one view: SQL over one declared table, whose result is kept as the table changes."""
+
+    sql: SqlText = Field(
+        description="One SELECT over one declared table, in PostgreSQL's dialect; docs/reference/views.md."
+    )
+    indexes: dict[ColumnName, Index] = Field({}, description="Pinot index of a column of the result.")
+    retention: Retention = Field(Retention(), description="Bounds of the result's topic.")  # pyright: ignore[reportCallIssue]
+    flush_rows: int | None = Field(
+        None,
+        ge=100,
+        le=100_000_000,
+        description="Rows of a consuming segment before Pinot commits it; headrace's default when absent.",
+    )
+
+
 class Engines(_Part):
     """The engines `headrace up` runs on this machine."""
 
@@ -145,6 +163,23 @@ class _TwoForms:
         }
 
 
+def _views(value: object) -> object:
+    return views_as_mapping(value)
+
+
+class _SqlOrOptions:
+    """Tells the JSON Schema that a view is its SQL, or a mapping that has it."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        ((pattern, options),) = schema.pop("patternProperties").items()
+        either = {"anyOf": [{"type": "string", "minLength": 1}, options]}
+        return {**schema, "propertyNames": {"pattern": pattern}, "additionalProperties": either}
+
+
+Views = Annotated[dict[ServedName, ViewOptions], BeforeValidator(_views), _SqlOrOptions()]
 Tables = Annotated[dict[str, TableOptions], BeforeValidator(_tables), _TwoForms()]
 
 
@@ -170,7 +205,7 @@ class DeclaredTable:
 
 
 class Declaration(_Part):
-    """headrace.yaml: one project, where its rows come from, and its tables."""
+    """headrace.yaml: one project, where its rows come from, its tables and the views on them."""
 
     project: ProjectName = Field(description="Name of the project; part of every name headrace makes.")
     source: Source | None = Field(
@@ -180,6 +215,7 @@ class Declaration(_Part):
         description="The tables to carry: a list of names, or a mapping of names to options. "
         "`orders` means `public.orders`."
     )
+    views: Views = Field({}, description="Views: a name to query, and the SQL whose result it is.")
     engines: Engines = Field(Engines(), description="Settings of the engines.")  # pyright: ignore[reportCallIssue]
 
     _places: Places = PrivateAttr(default_factory=Places)
@@ -211,6 +247,11 @@ class Declaration(_Part):
         Falls back to the nearest part around the address that the file holds.
         """
         return self._places.where(address)
+
+    def where_in_sql(self, view: str, line: int | None) -> Where:
+        """File and line of a line (from 1) of a view's SQL; of the view where its SQL is not in a block."""
+        address = f"views.{view}.sql"
+        return self._places.where(address) if line is None else self._places.where_in_text(address, line)
 
     def placed(self, places: Places) -> Declaration:
         """The same declaration, knowing its lines."""

@@ -42,6 +42,14 @@ tables:
 #     retention: {{time: 7d, size: 10GB}}
 #     partitions: 1                  # 1 to 64, fixed at creation; with more than one, keys have no order
 
+# Results of SQL that are kept as the rows change, each queried like a table. One SELECT over one table:
+# views:
+#   revenue:
+#     sql: |
+#       SELECT country, count(*) AS orders, sum(price * quantity) AS revenue
+#       FROM orders
+#       GROUP BY country
+
 # engines:
 #   heap: {{pinot: 1GiB, kafka: 512MiB}}
 """

@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic_core import PydanticCustomError
 
-from headrace.names import TableName
+from headrace.names import VIEW_SCHEMA, TableName
 from headrace.spec.fields import check_identifier
 from headrace.spec.problem import problem
 
@@ -66,6 +66,12 @@ def _checked(name: object, seen: dict[TableName, str]) -> str:
             "declaration-reserved-name",
             f"{table} belongs to PostgreSQL itself",
             "only tables of your own schemas can be carried",
+        )
+    if table.schema == VIEW_SCHEMA:
+        raise problem(
+            "declaration-reserved-name",
+            f"the schema {VIEW_SCHEMA} is a name headrace keeps for itself",
+            "rename the schema in PostgreSQL",
         )
     if table in seen:
         raise problem(

@@ -1,3 +1,3 @@
-"""Pinot: schemas, upsert tables, queries."""
+"""Spark: views, declared as SQL, compiled to documents that a streaming application runs."""
 
 from __future__ import annotations
