@@ -30,6 +30,11 @@ class TableName:
         return f"{self.schema}.{self.table}"
 
     @property
+    def shown(self) -> str:
+        """As people write it: a view by its name alone."""
+        return self.table if self.is_view else str(self)
+
+    @property
     def is_view(self) -> bool:
         """Whether it names a view of the declaration instead of a table of the source."""
         return self.schema == VIEW_SCHEMA

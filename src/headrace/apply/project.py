@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +20,22 @@ from headrace.apply.progress import Progress, silent
 from headrace.apply.state import StateStore
 from headrace.apply.systems import Catalogue
 from headrace.apply.world import survey
+from headrace.contract import ViewContract
 from headrace.endpoints import Endpoints
 from headrace.engines.folder import ProjectFolder
 from headrace.errors import HeadraceError
 from headrace.names import TableName
 from headrace.plan.model import Plan
-from headrace.spec.model import Declaration, DeclaredTable
+from headrace.spec.model import Declaration
 
 if TYPE_CHECKING:
     from headrace.apply.real import Connections
     from headrace.apply.stored import StoredRows
+    from headrace.hops.serve.directory import Generation
     from headrace.hops.serve.query import QueryResult
     from headrace.verify.audit import Audit, Say
     from headrace.verify.verdict import TableVerdict
+    from headrace.verify.views import ViewAudit
 
 NOTHING_DECLARED = Catalogue(())
 
@@ -125,20 +129,21 @@ class Project:
         """Compare Pinot with PostgreSQL row for row, while both go on being written.
 
         Args:
-            tables: all that are declared when absent.
+            tables: and views; all that are declared when absent.
             say: told how far it is.
         """
         from headrace.hops.source.client import SourceClient
         from headrace.verify.audit import Audit
         from headrace.verify.fence import WalFence
 
-        wanted = [d.table for d in self.declaration.declared] if tables is None else list(tables)
-        names = [self._declared(table).served_name for table in wanted]
+        wanted = self._everything() if tables is None else list(tables)
+        names = [self._served_name(table) for table in wanted]
         with self.connections() as connections:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
-                audit = Audit(connections.pinot, source, WalFence(session, connections.kafka))
-                return tuple(self._verdict(connections, audit, name, say) for name in names)
+                fence = WalFence(session, connections.kafka)
+                audits = _Audits(connections, Audit(connections.pinot, source, fence))
+                return tuple(self._verdict(connections, audits, name, say) for name in names)
 
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.
@@ -146,7 +151,9 @@ class Project:
         Raises:
             HeadraceError: `apply-first` when tables would be dropped by the way.
         """
-        wanted = [self._declared(table).table for table in tables]
+        wanted = list(tables)
+        for table in wanted:
+            self._served_name(table)
         with self._alone("resync"), self.connections() as connections:
             run = Run(connections.systems, self._folder.root, progress)
             dropped = run.survey().plan.dropped
@@ -163,7 +170,13 @@ class Project:
         """How many versions of rows Pinot keeps of a table, and how many are alive."""
         from headrace.apply.stored import stored_rows
 
-        served_name = self._declared(table).served_name
+        served_name = self._served_name(table)
+        if table.is_view:
+            raise HeadraceError(
+                "view-not-compacted",
+                f"{served_name} is a view: built anew it would read the same log",
+                hint="compact the table it reads: its views are built anew with it",
+            )
         with self.connections() as connections:
             return stored_rows(connections.pinot, self.name, served_name)
 
@@ -186,27 +199,36 @@ class Project:
         with self._alone("destroy"), self.connections() as connections:
             return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
 
-    def _verdict(self, connections: Connections, audit: Audit, name: str, say: Say | None) -> TableVerdict:
+    def _verdict(self, connections: Connections, audits: _Audits, name: str, say: Say | None) -> TableVerdict:
         """The verdict on one table; of a generation that was switched away meanwhile it would be unjust."""
         from headrace.apply.standing import await_switch, goes_on
         from headrace.hops.serve.directory import resolve
 
         while True:
             generation = resolve(connections.pinot, self.name, name)
-            verdict = audit.table(generation, say)
+            verdict = audits.verdict(generation, say)
             if verdict.equal or goes_on(connections.systems, generation):
                 return verdict
             if not await_switch(connections.pinot, self.name, generation):
                 return verdict
 
-    def _declared(self, table: TableName) -> DeclaredTable:
-        found = {declared.table: declared for declared in self.declaration.declared}
+    def named(self, text: str) -> TableName:
+        """The table or the view that a person means."""
+        return TableName.of_view(text) if text in self.declaration.views else TableName.parse(text)
+
+    def _everything(self) -> list[TableName]:
+        views = [TableName.of_view(view) for view in self.declaration.views]
+        return [declared.table for declared in self.declaration.declared] + views
+
+    def _served_name(self, table: TableName) -> str:
+        found = {declared.table: declared.served_name for declared in self.declaration.declared}
+        found |= {TableName.of_view(view): view for view in self.declaration.views}
         if table in found:
             return found[table]
         raise HeadraceError(
             "table-not-declared",
-            f"{table} is not declared",
-            hint=f"declared: {', '.join(sorted(map(str, found)))}",
+            f"{table.shown} is not declared",
+            hint=f"declared: {', '.join(sorted(name.shown for name in found))}",
         )
 
     @property
@@ -218,6 +240,42 @@ class Project:
         self._folder.create(self.name)
         with project_lock(self._folder.root, purpose):
             yield
+
+
+class _Audits:
+    """The audit of tables and, once one is asked for, of views."""
+
+    def __init__(self, connections: Connections, tables: Audit) -> None:
+        self._connections = connections
+        self._tables = tables
+
+    def verdict(self, generation: Generation, say: Say | None) -> TableVerdict:
+        if generation.contract.origin is None:
+            return self._tables.table(generation, say)
+        view = self._views.get(generation.contract.table)
+        if view is None:
+            raise HeadraceError(
+                "table-not-declared", f"the view {generation.served_name} is not declared any more"
+            )
+        return self._view_audit.view(generation, view, say)
+
+    @cached_property
+    def _views(self) -> dict[TableName, ViewContract]:
+        return {view.table: view for view in self._connections.systems.inventory.catalogue().views}
+
+    @cached_property
+    def _view_audit(self) -> ViewAudit:
+        from headrace.apply.standing import computed
+        from headrace.verify.views import ViewAudit
+
+        connections = self._connections
+        return ViewAudit(
+            connections.pinot,
+            connections.kafka,
+            connections.endpoints.source,
+            self._tables.fence,
+            lambda generation, ends: computed(connections.systems, generation, ends),
+        )
 
 
 def open_project(directory: Path | str | None = None) -> Project:

@@ -42,14 +42,22 @@ def committed(systems: Systems, generation: Generation) -> Mapping[int, int]:
     Of a view the call returns once its query has computed that much.
 
     Raises:
-        HeadraceError: `fence-timeout`; what the query of a view failed of; `wait-timeout`.
+        HeadraceError: `fence-timeout`; of `computed`.
     """
-    names, contract = generation.names, generation.contract
     reads = generation.capture.topic(generation.source)
     ends = systems.flow.fence(generation.capture, [reads])[reads]
-    if contract.origin is None:
-        return ends
+    return ends if generation.contract.origin is None else computed(systems, generation, ends)
+
+
+def computed(systems: Systems, generation: Generation, ends: Mapping[int, int]) -> Mapping[int, int]:
+    """Wait until a view holds its table's topic below these offsets; where its own topic ends then.
+
+    Raises:
+        HeadraceError: what the query failed of; `wait-timeout`.
+    """
+    names, contract = generation.names, generation.contract
     assert isinstance(names, ViewNames)
+    reads = generation.capture.topic(generation.source)
 
     def missing() -> str | None:
         return systems.views.not_yet_computed(names, contract, reads, ends)

@@ -27,10 +27,9 @@ def compact(
     """
     from headrace.apply.project import open_project
     from headrace.cli.run_lines import show
-    from headrace.names import TableName
 
     project = open_project(project_directory)
-    wanted = [TableName.parse(text) for text in tables]
+    wanted = [project.named(text) for text in tables]
     before = {table: project.stored(table) for table in wanted}
     worth = [table for table in wanted if before[table].dead_rows > 0]
     if worth:

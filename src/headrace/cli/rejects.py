@@ -32,14 +32,13 @@ def rejects(
     from headrace.apply.project import open_project
     from headrace.hops.serve import probe
     from headrace.hops.serve.directory import look
-    from headrace.names import TableName
 
     project = open_project(project_directory)
-    wanted = {TableName.parse(text) for text in tables or []}
+    wanted = {project.named(text) for text in tables or []}
     with project.connections() as connections:
         live = look(connections.pinot, project.name).live()
         found = {
-            str(generation.contract.table): (
+            generation.contract.table.shown: (
                 generation.contract.key,
                 probe.rejects(connections.pinot, generation.physical, generation.contract.key),
             )

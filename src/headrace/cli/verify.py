@@ -20,7 +20,8 @@ SHOWN = 20
 
 def verify(
     tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="All declared ones when absent.")
+        list[str] | None,
+        typer.Argument(metavar="[TABLE|VIEW]...", help="All declared ones when absent."),
     ] = None,
     project_directory: ProjectDirectory = None,
     show_values: Annotated[
@@ -31,6 +32,8 @@ def verify(
 ) -> None:
     """Compare Pinot with PostgreSQL row for row, while both go on being written.
 
+    A view is compared with what PostgreSQL answers to its SQL at one moment.
+
     Exits with 5 when anything differs. Takes no lock and writes nothing but a message into the WAL.
 
     \b
@@ -38,10 +41,9 @@ def verify(
       headrace verify orders
     """
     from headrace.apply.project import open_project
-    from headrace.names import TableName
 
     project = open_project(project_directory)
-    wanted = [TableName.parse(text) for text in tables] if tables else None
+    wanted = [project.named(text) for text in tables] if tables else None
     with output.progress("verify") as progress:
         verdicts = project.verify(wanted, lambda what, done, total: progress.step(what, done, total or None))
         progress.finish("equal" if all(verdict.equal for verdict in verdicts) else "not equal")
@@ -66,7 +68,7 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
     from headrace.verify.verdict import Fault
 
     return {
-        "table": str(verdict.table),
+        "table": verdict.table.shown,
         "name": verdict.served_name,
         "equal": verdict.equal,
         "source_rows": verdict.source_rows,
@@ -101,7 +103,7 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     headers = ("table", "verdict", "rows", "missing", "extra", "different", "rejected", "seconds")
     rows = [
         (
-            str(verdict.table),
+            verdict.table.shown,
             _word(verdict),
             verdict.source_rows,
             *(verdict.count(fault) for fault in Fault),
@@ -112,18 +114,18 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     output.answer(output.table(headers, rows))
     for verdict in verdicts:
         if verdict.truncated:
-            output.answer(f"{verdict.table} is not exact: {verdict.truncated}")
+            output.answer(f"{verdict.table.shown} is not exact: {verdict.truncated}")
         for difference in verdict.differences[:SHOWN]:
-            output.answer(f"{verdict.table}: {_line(difference, show_values)}")
+            output.answer(f"{verdict.table.shown}: {_line(difference, show_values)}")
         hidden = len(verdict.differences) - SHOWN + verdict.unconfirmed
         if hidden > 0:
-            output.answer(f"{verdict.table}: and {hidden:,} more")
+            output.answer(f"{verdict.table.shown}: and {hidden:,} more")
         if verdict.undecided:
             output.answer(
-                f"{verdict.table}: {verdict.undecided:,} rows kept changing and could not be decided"
+                f"{verdict.table.shown}: {verdict.undecided:,} rows kept changing and could not be decided"
             )
         if verdict.masked:
-            output.note(f"{verdict.table}: masked, compared for NULL only: {', '.join(verdict.masked)}")
+            output.note(f"{verdict.table.shown}: masked, compared for NULL only: {', '.join(verdict.masked)}")
 
 
 def _word(verdict: TableVerdict) -> str:

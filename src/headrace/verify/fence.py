@@ -16,7 +16,7 @@ FENCE_TIMEOUT_S = 30.0
 
 
 class Fence(Protocol):
-    """Where a table's topic ends for everything committed so far."""
+    """Where the topic of a table, or of the table of a view, ends for everything committed so far."""
 
     def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
         """Partition to offset: every change committed before the call lies below.
@@ -39,7 +39,7 @@ class WalFence:
         self._kafka = kafka
 
     def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
-        topic = generation.names.topic(generation.contract.table)
+        topic = generation.capture.topic(generation.source)
         with FenceWatcher(self._kafka, generation.capture.message_topic) as watcher:
             fence = source_fence.emit(self._source)
             watcher.wait(fence.token, timeout_s)
