@@ -1,0 +1,102 @@
+package io.headrace.transform;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** All views of the project; one change at a time. */
+final class Views {
+  private static final Logger LOGGER = LoggerFactory.getLogger(Views.class);
+
+  enum Put { STARTED, THERE, OTHER }
+
+  private final SparkSession _spark;
+  private final Settings _settings;
+  private final ViewStore _store;
+  private final Map<String, View> _views = new TreeMap<>();
+
+  Views(SparkSession spark, Settings settings, ViewStore store) {
+    _spark = spark;
+    _settings = settings;
+    _store = store;
+  }
+
+  /** Starts every view that was kept. */
+  synchronized void startAll()
+      throws IOException {
+    for (Map.Entry<String, ViewStore.Kept> kept : _store.load().entrySet()) {
+      try {
+        ViewDocument document = checked(kept.getKey(), kept.getValue().document());
+        begin(document, kept.getValue().startOffset());
+      } catch (Refused e) {
+        LOGGER.error("view {} is kept but cannot be understood any more: {}", kept.getKey(), e.getMessage());
+      }
+    }
+  }
+
+  synchronized Put put(String name, JsonNode json)
+      throws Refused, IOException {
+    View present = _views.get(name);
+    if (present != null) {
+      return present.document().json().equals(json) ? Put.THERE : Put.OTHER;
+    }
+    ViewDocument document = checked(name, json);
+    _store.removeCheckpoints(name);
+    _store.keep(name, new ViewStore.Kept(json, 0));
+    begin(document, 0);
+    return Put.STARTED;
+  }
+
+  synchronized void delete(String name)
+      throws IOException, InterruptedException {
+    _store.forget(name);
+    View view = _views.get(name);
+    if (view != null) {
+      view.remove();
+      _views.remove(name);
+    }
+    _store.removeCheckpoints(name);
+  }
+
+  synchronized View get(String name) {
+    return _views.get(name);
+  }
+
+  synchronized Map<String, View> all() {
+    return new TreeMap<>(_views);
+  }
+
+  private void begin(ViewDocument document, long startOffset) {
+    View view = new View(_spark, _settings, _store, document, startOffset);
+    _views.put(document.name(), view);
+    view.start();
+  }
+
+  /** Builds the whole query once: Spark resolves every name and type without asking Kafka. */
+  private ViewDocument checked(String name, JsonNode json)
+      throws Refused {
+    try {
+      ViewDocument document = ViewDocument.parse(json, name);
+      new ViewQuery(document).results(View.records(_spark, document, 0));
+      return document;
+    } catch (ViewDocument.UnknownField e) {
+      throw new Refused("document-refused", e.getMessage());
+    } catch (RuntimeException e) {
+      throw new Refused("document-refused", firstLine(e));
+    } catch (Exception e) {
+      if (e instanceof Refused refused) {
+        throw refused;
+      }
+      // Scala does not declare what it throws.
+      throw new Refused("document-refused", firstLine(e));
+    }
+  }
+
+  private static String firstLine(Exception e) {
+    return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.getClass().getSimpleName());
+  }
+}
