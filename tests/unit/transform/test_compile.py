@@ -20,7 +20,8 @@ GOLDEN = Path(__file__).parent / "golden"
 VIEWS = {
     "groups": "SELECT country, date_trunc('day', placed_at) AS day, count(*), sum(qty) AS pieces,\n"
     "  sum(price * qty) AS revenue, avg(price)\nFROM orders WHERE qty > 0 GROUP BY 1, day",
-    "rows": "SELECT id, qty * 1000 AS q, price, weight, raw, placed_at, email FROM orders WHERE country = 'DE'",
+    "rows": "SELECT id, qty * 1000 AS q, price, weight, raw, placed_at, email\n"
+    "FROM orders WHERE country = 'DE'",
 }
 
 
