@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from headrace.apply.contracts import refused
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Catalogue, PublicationState
-from headrace.contract import Refusal, TableContract
-from headrace.errors import HeadraceError, HeadraceErrors, Where
+from headrace.contract import TableContract
+from headrace.errors import HeadraceErrors
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.render import included_tables
 from headrace.hops.serve.client import PinotClient
@@ -97,20 +98,9 @@ class RealInventory:
     def _catalogue(self, client: SourceClient) -> Catalogue:
         found, refusals = contracts(client, self._declaration)
         if refusals:
-            raise HeadraceErrors([self._refused(refusal) for refusal in refusals])
+            raise HeadraceErrors([refused(self._declaration, refusal) for refusal in refusals])
         tables = read_tables(client, [contract.table for contract in found])
         return Catalogue(tuple(found), {name: table.size_bytes for name, table in tables.items()})
-
-    def _refused(self, refusal: Refusal) -> HeadraceError:
-        declared = self._declaration.declared_table(refusal.table)
-        place = self._declaration.where(declared.address)
-        column = f", column {refusal.column}" if refusal.column else ""
-        return HeadraceError(
-            refusal.code,
-            f"{refusal.table}{column}: {refusal.reason}",
-            hint=refusal.hint,
-            where=Where(place.file, place.line, f"table:{refusal.table}"),
-        )
 
 
 def _number(prefix: str, name: str) -> int | None:

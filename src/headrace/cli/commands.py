@@ -50,6 +50,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("logs", "headrace.cli.logs:logs", "Show an engine's log."),
     Entry("grants", "headrace.cli.grants:grants", "Print the SQL a least-privilege role needs."),
     Entry("plan", "headrace.cli.plan:plan", "Show what apply would change; changes nothing."),
+    Entry("explain", "headrace.cli.explain:explain", "Show what becomes of a view's SQL."),
     Entry("apply", "headrace.cli.apply:apply", "Make the declaration true on the running engines."),
     Entry(
         "destroy", "headrace.cli.destroy:destroy", "Remove all that headrace made, restore what it changed."

@@ -97,7 +97,7 @@ class _Compilation:
     def view(self) -> tuple[CompiledView | None, list[ViewRefusal]]:
         where = self._where()
         grouped = self.statement.group is not None
-        if not grouped and any(is_aggregate(part) for item in self.statement.items for part in item.walk()):
+        if not grouped and any(_aggregates(item) for item in self.statement.items):
             self._refuse(
                 "an aggregate without GROUP BY is one row even when the table is empty",
                 "GROUP BY a column, and sum up when you query",
@@ -257,12 +257,17 @@ class _Compilation:
 
     def _item(self, item: Node, where: str | None, grouped: bool) -> tuple[ResultColumn, Column]:
         node = item.unalias()
-        name = self._name(item, node)
+        try:
+            name, unnamed = self._name(item, node), None
+        except Refused as refused:  # what is wrong with the expression itself comes first
+            name, unnamed = "an expression", refused
         if grouped:
             scope = Scope(Guards(rows=False), lambda part: self._of_group(part, where, name), scalar)
             found = scope.scalar(node)
         else:
             found = self._in_rows(name, where, lambda scope: scope.scalar(node))
+        if unnamed is not None:
+            raise unnamed
         if found.type.kind is Kind.UNKNOWN:
             found = typed(found, TEXT, node)
         kind = found.type
@@ -355,6 +360,10 @@ class _Compilation:
             if refusal not in self.refusals:
                 self.refusals.append(refusal)
             return None
+
+
+def _aggregates(item: Node) -> bool:
+    return any(is_aggregate(part) and not isinstance(part.parent, exp.Window) for part in item.walk())
 
 
 def _in_envelope(value: Scalar) -> str:
