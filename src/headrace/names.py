@@ -143,11 +143,6 @@ def generation_names(project: str, label: str) -> GenerationNames:
     return CaptureNames(project, int(label))
 
 
-def view_table(view: str) -> TableName:
-    """The name of a view where a table's name is asked for."""
-    return TableName.of_view(view)
-
-
 def served_name(table: TableName) -> str:
     """The name people query: the table's own, with characters Pinot refuses turned into `_`."""
     return re.sub(r"[^A-Za-z0-9_]", "_", table.table)

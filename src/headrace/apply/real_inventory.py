@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headrace.apply.contracts import refused
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Catalogue, PublicationState
-from headrace.contract import TableContract
+from headrace.contract import TableContract, ViewContract
 from headrace.errors import HeadraceErrors
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.render import included_tables
@@ -100,7 +100,15 @@ class RealInventory:
         if refusals:
             raise HeadraceErrors([refused(self._declaration, refusal) for refusal in refusals])
         tables = read_tables(client, [contract.table for contract in found])
-        return Catalogue(tuple(found), {name: table.size_bytes for name, table in tables.items()})
+        sizes_bytes = {name: table.size_bytes for name, table in tables.items()}
+        return Catalogue(tuple(found), sizes_bytes, self._views(found))
+
+    def _views(self, tables: Sequence[TableContract]) -> tuple[ViewContract, ...]:
+        if not self._declaration.views:
+            return ()
+        from headrace.hops.transform.views import compile_views  # brings a whole SQL parser with it
+
+        return tuple(view.declared for view in compile_views(self._declaration, tables).required())
 
 
 def _number(prefix: str, name: str) -> int | None:

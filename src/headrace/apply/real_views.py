@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.tail import TopicTail
 from headrace.hops.transform.client import SparkClient
 from headrace.hops.transform.probe import check, computed_below, wanted_below
+from headrace.hops.transform.render import document
 from headrace.hops.transform.resource import ViewJob
 from headrace.names import TableName, ViewNames
 from headrace.plan.model import Status, ViewState
@@ -79,14 +79,8 @@ class RealViews:
         name = names.pinot_table(contract.served_name)
         if view is None:
             return ViewJob(self._client(), name, {})
-        document = {
-            **json.loads(view.job),
-            "name": name,
-            "bootstrap": self._kafka.bootstrap,
-            "input": {"topic": reads},
-            "output": {"topic": names.topic(contract.table)},
-        }
-        return ViewJob(self._client(), name, document)
+        made = document(view, names, contract, self._kafka.bootstrap, reads)
+        return ViewJob(self._client(), name, made)
 
     def not_yet_computed(
         self, names: ViewNames, contract: TableContract, reads: str, ends: Mapping[int, int]

@@ -28,7 +28,7 @@ from headrace.hops.transform.scope import Scope, require_computable
 from headrace.hops.transform.statement import Statement, folded, parse
 from headrace.hops.transform.types import TEXT, Kind
 from headrace.hops.transform.view import KEY_COLUMN, CompiledView, Expression, ResultColumn, ViewKind
-from headrace.names import TableName, view_table
+from headrace.names import TableName
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class _Compilation:
 
     def _contract(self, columns: Sequence[Column]) -> TableContract:
         return TableContract(
-            table=view_table(self.name),
+            table=TableName.of_view(self.name),
             served_name=self.name,
             key=(KEY_COLUMN,),
             columns=(Column(KEY_COLUMN, "text", Conversion.TEXT, nullable=False), *columns),

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import json
 
-from headrace.hops.transform.view import CompiledView
-
-
-class JobNames(Protocol):
-    """The names of one generation; names.ViewNames is one."""
-
-    @property
-    def job(self) -> str: ...
-    @property
-    def topic(self) -> str: ...
+from headrace.contract import TableContract, ViewContract
+from headrace.names import ViewNames
 
 
-def document(view: CompiledView, names: JobNames, bootstrap: str, input_topic: str) -> dict[str, object]:
-    """The same view, names and addresses always give the same document."""
+def document(
+    view: ViewContract, names: ViewNames, contract: TableContract, bootstrap: str, reads: str
+) -> dict[str, object]:
+    """The same view, names and addresses always give the same document.
+
+    Args:
+        names, contract: of the generation.
+        bootstrap: the brokers as Spark reaches them.
+        reads: the topic of the table.
+    """
     return {
-        "name": names.job,
+        "name": names.pinot_table(contract.served_name),
         "bootstrap": bootstrap,
-        "input": {"topic": input_topic},
-        "output": {"topic": names.topic},
-        **view.work,
+        "input": {"topic": reads},
+        "output": {"topic": names.topic(contract.table)},
+        **json.loads(view.job),
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from headrace.contract import TableContract
+from headrace.contract import TableContract, ViewContract
 from headrace.hops.transform.statement import Statement
 from headrace.names import TableName
 
@@ -118,6 +118,17 @@ class CompiledView:
             found["group"] = [asdict(one) for one in self.group]
             found["sums"] = [asdict(one) for one in self.sums]
         return found
+
+    @property
+    def declared(self) -> ViewContract:
+        """What the other hops need to know of it."""
+        return ViewContract(
+            served=self.contract,
+            base=self.table,
+            shape=self.shape,
+            sql=self.sql,
+            job=json.dumps(self.work, separators=(",", ":"), sort_keys=True),
+        )
 
     @property
     def shape(self) -> str:
