@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 from headrace.apply.real_flow import RealFlow
 from headrace.apply.real_inventory import RealInventory
 from headrace.apply.real_objects import RealObjects
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Systems
+from headrace.closing import Closing
 from headrace.endpoints import Endpoints
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
@@ -17,7 +17,7 @@ from headrace.hops.topic.client import KafkaClient
 from headrace.spec.model import Declaration
 
 
-class Connections:
+class Connections(Closing):
     """Clients of every system of one project. Connects when something is asked; use it in a `with`.
 
     Args:
@@ -40,14 +40,6 @@ class Connections:
             flow=RealFlow(declaration.project, self.source, self.kafka, self.connect, self.pinot),
             allows=inventory.allows,
         )
-
-    def __enter__(self) -> Connections:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give every connection back."""
