@@ -8,7 +8,7 @@ lock, can be killed anywhere and be run again.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +104,7 @@ class Project:
             HeadraceError: `served-table-stands-still` when no wait would bring that.
         """
         from headrace.apply.standing import await_switch, committed, goes_on, stands_still
-        from headrace.hops.serve.query import QueryClient
+        from headrace.hops.serve.query import QueryClient, SwitchedError
 
         with self.connections() as connections:
             systems = connections.systems
@@ -118,7 +118,9 @@ class Project:
                 if goes_on(systems, live):
                     after = committed(systems, live)
                     if goes_on(systems, live):
-                        return client.execute(prepared, after=after, timeout_s=timeout_s)
+                        # Switched away at this very moment: the new one has its own offsets.
+                        with suppress(SwitchedError):
+                            return client.execute(prepared, after=after, timeout_s=timeout_s)
                 if not await_switch(connections.pinot, self.name, live):
                     raise stands_still(live)
                 prepared = client.prepare(sql)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 from headrace.apply.real_flow import RealFlow
 from headrace.apply.real_inventory import RealInventory
@@ -11,6 +10,7 @@ from headrace.apply.real_objects import RealObjects
 from headrace.apply.real_views import RealViews
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Systems
+from headrace.closing import Closing
 from headrace.endpoints import Endpoints
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
@@ -19,7 +19,7 @@ from headrace.hops.transform.client import SparkClient
 from headrace.spec.model import Declaration
 
 
-class Connections:
+class Connections(Closing):
     """Clients of every system of one project. Connects when something is asked; use it in a `with`.
 
     Args:
@@ -45,14 +45,6 @@ class Connections:
             allows=inventory.allows,
             views=self.views,
         )
-
-    def __enter__(self) -> Connections:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give every connection back."""

@@ -19,8 +19,7 @@ from headrace.hops.source.fence import emit
 from headrace.hops.source.resource import unpublish
 from headrace.hops.source.slot import read_slot
 from headrace.hops.topic.client import KafkaClient
-from headrace.hops.topic.fence import FenceWatcher
-from headrace.hops.topic.probe import fence_offsets
+from headrace.hops.topic.fence import pass_fence
 from headrace.names import CaptureNames, TableName
 from headrace.plan.model import Snapshot, Status
 
@@ -69,10 +68,9 @@ class RealFlow:
         return SnapshotReport(_STATES[found.progress], found.reason, rows, failure)
 
     def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
-        with FenceWatcher(self._kafka, names.message_topic) as watcher:
-            fence = self._source.run(emit)
-            watcher.wait(fence.token, FENCE_TIMEOUT_S)
-        return fence_offsets(self._kafka, topics)
+        return pass_fence(
+            self._kafka, names.message_topic, lambda: self._source.run(emit), topics, FENCE_TIMEOUT_S
+        )
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
         from headrace.hops.serve.query import AFTER_OPTION  # brings a whole SQL parser with it

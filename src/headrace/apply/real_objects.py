@@ -79,6 +79,7 @@ class RealObjects:
             self._endpoints.source,
             guard=guard,
             connector_class=self._capability.connector_class,
+            converter_class=self._capability.converter_class,
         )
         connector = Connector(self._connect, names.connector, config)
         return MaskedConnector(connector, self._mask_key) if hashed else connector

@@ -97,7 +97,7 @@ def freshness_command(
                     )
                 )
             line.finish(f"{runs * count} rows")
-    _answer_freshness(found, longest_gap)
+    _answer_freshness(found, longest_gap, warm)
 
 
 @app.command("sustained")
@@ -277,7 +277,7 @@ def _medians(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return medians
 
 
-def _answer_freshness(found: Sequence[Measurement], longest_gap: float) -> None:
+def _answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int) -> None:
     names = list(found[0].times_ms)
     runs = {name: [one.distribution(name).as_dict() for one in found] for name in names}
     medians = {name: _medians(results) for name, results in runs.items()}
@@ -289,6 +289,7 @@ def _answer_freshness(found: Sequence[Measurement], longest_gap: float) -> None:
             "ok": True,
             "bench": "freshness",
             "gap_s": [0.2, longest_gap],
+            "warm_up_rows": warm,
             "surroundings": _surroundings(),
             "medians": medians,
             "runs": runs,
@@ -296,7 +297,7 @@ def _answer_freshness(found: Sequence[Measurement], longest_gap: float) -> None:
         }
         output.answer_json(document)
         return
-    output.answer("commit to the first query that sees the row, ms")
+    output.answer(f"commit to the first query that sees the row, ms, behind {warm} rows of warming up")
     _table(medians)
     for name in names:
         output.answer(f"\n{name}")

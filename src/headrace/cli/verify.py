@@ -34,7 +34,8 @@ def verify(
 
     A view is compared with what PostgreSQL answers to its SQL at one moment.
 
-    Exits with 5 when anything differs. Takes no lock and writes nothing but a message into the WAL.
+    Exits with 5 when anything differs, and when a TRUNCATE made a table not exact, whose rows are equal by
+    chance at most. Takes no lock and writes nothing but a message into the WAL.
 
     \b
     Example:
@@ -46,12 +47,13 @@ def verify(
     wanted = [project.named(text) for text in tables] if tables else None
     with output.progress("verify") as progress:
         verdicts = project.verify(wanted, lambda what, done, total: progress.step(what, done, total or None))
-        progress.finish("equal" if all(verdict.equal for verdict in verdicts) else "not equal")
+        exact = all(verdict.exact for verdict in verdicts)
+        progress.finish("equal" if exact else "not exact")
     if json:
         output.answer_json(as_document(verdicts, show_values))
     else:
         _print(verdicts, show_values)
-    if not all(verdict.equal for verdict in verdicts):
+    if not exact:
         raise typer.Exit(int(ExitCode.DATA_DIFFER))
 
 
@@ -60,6 +62,7 @@ def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str
     return {
         "ok": True,
         "equal": all(verdict.equal for verdict in verdicts),
+        "exact": all(verdict.exact for verdict in verdicts),
         "tables": [_table(verdict, show_values) for verdict in verdicts],
     }
 
@@ -71,6 +74,7 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
         "table": verdict.table.shown,
         "name": verdict.served_name,
         "equal": verdict.equal,
+        "exact": verdict.exact,
         "source_rows": verdict.source_rows,
         "pinot_rows": verdict.pinot_rows,
         **{fault.value: verdict.count(fault) for fault in Fault},
@@ -130,7 +134,7 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
 
 def _word(verdict: TableVerdict) -> str:
     if verdict.equal:
-        return "equal"
+        return "equal" if verdict.exact else "not exact"
     return "undecided" if not verdict.differences and not verdict.unconfirmed else "differs"
 
 

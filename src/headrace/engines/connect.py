@@ -39,8 +39,10 @@ def connect(
         class_archive=installation.class_archives / "connect.jsa",
         main="org.apache.kafka.connect.cli.ConnectDistributed",
         heap_mb=heap_mb,
-        initial_heap_mb=128,
-        options=("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+        initial_heap_mb=192,
+        # Room for some thousand rows in flight: G1's own choice is so small that each of its many collections
+        # copies all of them.
+        options=("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", f"-Xmn{heap_mb // 4}m"),
         hidden=_WITH_ROW_VALUES,
         levels=(
             ("io.debezium", "INFO"),

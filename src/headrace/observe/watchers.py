@@ -7,9 +7,10 @@ Each function takes the project directory and returns watchers; the supervisor k
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,12 +25,14 @@ from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Directory
 from headrace.hops.serve.render import Status
 from headrace.hops.source.client import SourceClient
-from headrace.hops.source.probe import WalGuard
+from headrace.hops.source.probe import SLOT_LOST, WalGuard, project_slots
 from headrace.hops.source.watch import CatalogueWatch, Finding, TableLook
 from headrace.names import TableName
 from headrace.observe.watch import SOURCE_CHANGED, Alert, Severity, Watcher
 from headrace.spec import load
 from headrace.spec.model import Declaration
+
+Answer = TypeVar("Answer")
 
 CONNECT_TIMEOUT_S = 20.0
 SERVED_LOOK_S = 10.0
@@ -101,7 +104,9 @@ class CatalogueChange:
     """The watcher over the source's catalogue.
 
     Promise: a change of a served table is told within two intervals, also one made while nothing ran: what
-    the tables looked like is kept in a file. It is told until the table is built anew.
+    the tables looked like is kept in a file. It is told until the table is built anew. A slot of a served
+    table that is not there is told too, and for as long even if the connector makes another one by that name:
+    what lay between the two is lost.
 
     Which tables are served is read from Pinot, where every config is a request of its own: again when a table
     came or went, while one is being built or retired, and every `SERVED_LOOK_S` at the latest.
@@ -117,18 +122,24 @@ class CatalogueChange:
         self._path = remembered
         self._remembered = _read(remembered)
         self._source: SourceClient | None = None
+        self._dropped: set[str] = set()
         self._names: list[str] = []
         self._served: Directory | None = None
         self._looked_at = 0.0
 
     def check(self) -> list[Alert]:
+        # Before what is served: the slot of a table that was switched away in between is rightly gone.
+        slots = self._ask(lambda client: {slot.name for slot in project_slots(client, self._project)})
+        live = [generation.names for generation in self._directory().live().values()]
         contracts = self._contracts()
         carried = {contract.table: name for name, group in contracts.items() for contract in group}
         baseline = {
             one.table: one.look for one in self._remembered if carried.get(one.table) == one.publication
         }
         watch = CatalogueWatch(contracts, baseline)
-        findings = self._findings(watch)
+        findings = self._ask(watch.findings)
+        needed = {names.slot for names in live}
+        self._dropped = (self._dropped & needed) | (needed - slots)
         now = [
             _Remembered(table, carried[table], look)
             for table, look in sorted(watch.baseline.items())
@@ -137,7 +148,7 @@ class CatalogueChange:
         if now != self._remembered:
             write_atomically(self._path, _FILE.dump_json(now).decode(), mode=0o600)
             self._remembered = now
-        return [changed(finding) for finding in findings]
+        return [changed(finding) for finding in findings] + [dropped(slot) for slot in sorted(self._dropped)]
 
     def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
         grouped: dict[str, list[TableContract]] = {}
@@ -160,11 +171,11 @@ class CatalogueChange:
             self._names, self._served, self._looked_at = names, known, now
         return known
 
-    def _findings(self, watch: CatalogueWatch) -> list[Finding]:
+    def _ask(self, question: Callable[[SourceClient], Answer]) -> Answer:
         try:
             if self._source is None:
                 self._source = SourceClient.connect(self._endpoints.source)
-            return watch.findings(self._source)
+            return question(self._source)
         except Exception:
             if self._source is not None:
                 self._source.close()
@@ -187,4 +198,15 @@ def changed(finding: Finding) -> Alert:
         Severity.CRITICAL,
         f"`headrace plan` shows what to do; `headrace resync {finding.table}` builds it anew",
         f"table:{finding.table}",
+    )
+
+
+def dropped(slot: str) -> Alert:
+    """What is said of a slot that is gone although a served table needs it."""
+    return Alert(
+        SLOT_LOST,
+        f"the slot {slot} was dropped: what was written behind its last change is not in Pinot",
+        Severity.CRITICAL,
+        "`headrace apply` builds its tables anew",
+        f"slot:{slot}",
     )

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headrace.hops.serve.directory import Generation
-from headrace.hops.source import fence as source_fence
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.fence import emit
 from headrace.hops.topic.client import KafkaClient
-from headrace.hops.topic.fence import FenceWatcher
-from headrace.hops.topic.probe import fence_offsets
+from headrace.hops.topic.fence import pass_fence
 
 FENCE_TIMEOUT_S = 30.0
 
@@ -40,7 +39,5 @@ class WalFence:
 
     def __call__(self, generation: Generation, timeout_s: float = FENCE_TIMEOUT_S) -> Mapping[int, int]:
         topic = generation.capture.topic(generation.source)
-        with FenceWatcher(self._kafka, generation.capture.message_topic) as watcher:
-            fence = source_fence.emit(self._source)
-            watcher.wait(fence.token, timeout_s)
-        return fence_offsets(self._kafka, [topic], timeout_s=timeout_s)[topic]
+        message_topic = generation.capture.message_topic
+        return pass_fence(self._kafka, message_topic, lambda: emit(self._source), [topic], timeout_s)[topic]

@@ -70,6 +70,11 @@ class TableVerdict:
         """Every row of the source is in Pinot as it is, and nothing else is."""
         return not (self.differences or self.unconfirmed or self.undecided)
 
+    @property
+    def exact(self) -> bool:
+        """Equal, and known to stay so: behind a torn TRUNCATE equal rows are chance, as `status` says too."""
+        return self.equal and self.truncated is None
+
     def count(self, fault: Fault) -> int:
         """Confirmed differences of one kind."""
         return sum(1 for difference in self.differences if difference.fault is fault)

@@ -67,9 +67,14 @@ class Bench:
         return CaptureNames(PROJECT, next(_NUMBERS))
 
     def config(self, names: CaptureNames, contracts: Sequence[TableContract]) -> dict[str, str]:
-        connector_class = capability(self.connect).connector_class
+        found = capability(self.connect)
         return connector_config(
-            names, contracts, self.endpoints.source, guard=None, connector_class=connector_class
+            names,
+            contracts,
+            self.endpoints.source,
+            guard=None,
+            connector_class=found.connector_class,
+            converter_class=found.converter_class,
         )
 
     def prepare(self, names: CaptureNames, contracts: Sequence[TableContract]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from headrace.errors import HeadraceError
 from headrace.hops.capture.capability import capability
 from headrace.hops.capture.probe import position, restart_failed, status
+from headrace.hops.capture.render import STRUCT_CONVERTER_CLASS
 from headrace.hops.capture.resource import Connector
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.resource import Topic, TopicSpec, capture_topics, table_topic
@@ -104,6 +105,9 @@ def test_every_property_is_known_to_the_running_worker(bench: Bench) -> None:
 def test_capability_and_status_of_the_installed_engines(bench: Bench) -> None:
     found = capability(bench.connect)
     assert found.debezium.startswith("3.7.")
+    assert found.row_guard
+    assert found.exact
+    assert found.converter_class == STRUCT_CONVERTER_CLASS
     bench.run("CREATE TABLE IF NOT EXISTS kept (id bigint PRIMARY KEY)")
     capture = bench.capture(contract("kept"))
     bench.final_verdict(capture)

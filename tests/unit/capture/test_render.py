@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from headrace.contract import Column, Conversion, Mask, TableContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
-from headrace.hops.capture.render import EXACT_CONNECTOR_CLASS, RowGuard, connector_config, included_tables
+from headrace.hops.capture.render import (
+    EXACT_CONNECTOR_CLASS,
+    STRUCT_CONVERTER_CLASS,
+    RowGuard,
+    connector_config,
+    included_tables,
+)
 from headrace.hops.topic.resource import MAX_RECORD_BYTES, capture_topics
 from headrace.names import CaptureNames, TableName
 
@@ -127,9 +133,19 @@ def test_our_connector_hands_on_at_once_and_bounds_its_own_queue() -> None:
     stock = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD)
     exact = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD, connector_class=EXACT_CONNECTOR_CLASS)
     different = {name for name in stock if stock[name] != exact[name]}
-    assert different == {"connector.class", "poll.interval.ms", "max.queue.size.in.bytes"}
+    assert different == {"connector.class", "poll.interval.ms", "max.batch.size", "max.queue.size.in.bytes"}
+    # Debezium refuses a queue that holds no more than a batch.
+    assert int(exact["max.batch.size"]) < int(exact["max.queue.size"])
     assert int(exact["poll.interval.ms"]) < int(stock["poll.interval.ms"])
     assert exact["max.queue.size.in.bytes"] == "0" != stock["max.queue.size.in.bytes"]
+
+
+def test_only_the_class_of_the_converter_differs() -> None:
+    stock = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD)
+    ours = connector_config(NAMES, [ORDERS], SOURCE, guard=GUARD, converter_class=STRUCT_CONVERTER_CLASS)
+    different = {name: ours[name] for name in stock if stock[name] != ours[name]}
+    assert different == dict.fromkeys(("key.converter", "value.converter"), STRUCT_CONVERTER_CLASS)
+    assert stock.keys() == ours.keys()
 
 
 def test_bounds_of_the_contract_reach_the_topic() -> None:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
-from headrace.hops.capture.render import CONNECTOR_CLASS, EXACT_CONNECTOR_CLASS, ROW_GUARD_CLASS
+from headrace.hops.capture.render import (
+    CONNECTOR_CLASS,
+    EXACT_CONNECTOR_CLASS,
+    ROW_GUARD_CLASS,
+    STOCK_CONVERTER_CLASS,
+    STRUCT_CONVERTER_CLASS,
+)
 
 OLDEST_DEBEZIUM = (3, 7)
 OLDEST_CONNECT = (3, 7)
@@ -22,17 +28,24 @@ class CaptureCapability:
         connect: the worker's version, `4.3.1`.
         row_guard: the worker has headrace's transformation: columns can be masked, large rows set aside.
         exact: the worker has headrace's connector, which loses no part of a change when it is killed.
+        struct_converter: the worker has headrace's converter, which writes what the stock one does, faster.
     """
 
     debezium: str
     connect: str
     row_guard: bool
     exact: bool
+    struct_converter: bool
 
     @property
     def connector_class(self) -> str:
         """What a connector should be made of here."""
         return EXACT_CONNECTOR_CLASS if self.exact else CONNECTOR_CLASS
+
+    @property
+    def converter_class(self) -> str:
+        """What its keys and values should be written by here."""
+        return STRUCT_CONVERTER_CLASS if self.struct_converter else STOCK_CONVERTER_CLASS
 
 
 def capability(client: ConnectClient) -> CaptureCapability:
@@ -72,7 +85,13 @@ def capability(client: ConnectClient) -> CaptureCapability:
             cause="initial_state (KIP-980) came with 3.7; without it a first snapshot cannot be proven",
             hint="use workers of version 3.7 or newer",
         )
-    return CaptureCapability(debezium, connect, ROW_GUARD_CLASS in there, EXACT_CONNECTOR_CLASS in there)
+    return CaptureCapability(
+        debezium,
+        connect,
+        row_guard=ROW_GUARD_CLASS in there,
+        exact=EXACT_CONNECTOR_CLASS in there,
+        struct_converter=STRUCT_CONVERTER_CLASS in there,
+    )
 
 
 def _numbers(version: str) -> tuple[int, int]:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import cast
 
 import httpx
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 
 Json = dict[str, object]
@@ -26,7 +26,7 @@ _REBALANCE_PAUSE_S = 0.2
 _SECRET = re.compile(r"(?i)(password|secret|key)(\"?\s*[=:]\s*\"?)[^\s\",}]+")
 
 
-class ConnectClient:
+class ConnectClient(Closing):
     """One cluster of Connect workers, by the URL of any of them.
 
     Args:
@@ -40,14 +40,6 @@ class ConnectClient:
         self._rebalance_timeout_s = rebalance_timeout_s
         limits = httpx.Timeout(timeout_s, connect=5.0)
         self._http = httpx.Client(base_url=self.url, timeout=limits, trust_env=False)
-
-    def __enter__(self) -> ConnectClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""

@@ -10,11 +10,11 @@ import json
 import time
 from collections.abc import Mapping
 from decimal import Decimal
-from types import TracebackType
 from typing import cast
 
 import httpx
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError
 
 Json = dict[str, object]
@@ -23,7 +23,7 @@ READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 
 
-class PinotClient:
+class PinotClient(Closing):
     """One Pinot cluster, by the URL of a controller and of a broker.
 
     Args:
@@ -36,14 +36,6 @@ class PinotClient:
         self.controller_url = controller_url.rstrip("/")
         self.broker_url = broker_url.rstrip("/")
         self._http = httpx.Client(timeout=timeout_s, trust_env=False)
-
-    def __enter__(self) -> PinotClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""

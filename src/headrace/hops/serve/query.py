@@ -51,6 +51,10 @@ class QueryResult:
     time_ms: int
 
 
+class SwitchedError(HeadraceError):
+    """The offsets to wait for are those of a generation that answers no more: ask for the new one's."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A query whose served name has been resolved: it can be sent, now or after a fence."""
@@ -97,6 +101,9 @@ class QueryClient:
             prepared: by `prepare`.
             after: partition to offset: wait until Pinot has indexed everything below.
             timeout_s: for each try; a failure that passes by itself is tried again for 2 s.
+
+        Raises:
+            SwitchedError: `query-switched`, only with `after`: another generation has become the live one.
         """
         deadline = time.monotonic() + RETRY_S
         while True:
@@ -106,7 +113,14 @@ class QueryClient:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(RETRY_PAUSE_S)
-            prepared = self._again(prepared)
+            again = self._again(prepared)
+            if after and again.generation.physical != prepared.generation.physical:
+                raise SwitchedError(
+                    "query-switched",
+                    f"{prepared.parsed.table} was switched to a new generation while the query waited",
+                    hint="ask again",
+                )
+            prepared = again
 
     def _again(self, prepared: Prepared) -> Prepared:
         """The same query on the generation that is live now: it may have been switched in between."""

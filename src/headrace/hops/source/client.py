@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, LiteralString
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from headrace.closing import Closing
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
 from headrace.hops.source.types import SESSION_OPTIONS
@@ -27,7 +27,7 @@ Parameters = Sequence[object] | Mapping[str, object] | None
 Row = dict[str, Any]
 
 
-class SourceClient:
+class SourceClient(Closing):
     """One session with the operational PostgreSQL. Close it, or use it in a `with`.
 
     Not for several threads at once: each takes its own.
@@ -83,14 +83,6 @@ class SourceClient:
 
     def close(self) -> None:
         self.connection.close()
-
-    def __enter__(self) -> SourceClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _REMEDIES: tuple[tuple[str, str, str, str], ...] = (

@@ -12,7 +12,6 @@ import concurrent.futures
 import logging
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from types import TracebackType
 from typing import Any, cast
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -27,6 +26,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 
 Offsets = Mapping[str, Mapping[int, int]]
@@ -50,7 +50,7 @@ class Edge(Enum):
     WRITTEN = "written"  # the high watermark: open and aborted transactions included
 
 
-class KafkaClient:
+class KafkaClient(Closing):
     """One Kafka cluster.
 
     Args:
@@ -75,14 +75,6 @@ class KafkaClient:
         # Its results are futures without a type: this is the border where they get one.
         self._admin: Any = AdminClient(self._settings, logger=_log)
         self._partitions: dict[str, int] = {}
-
-    def __enter__(self) -> KafkaClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""

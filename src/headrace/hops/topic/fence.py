@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 from headrace.hops.source.fence import PREFIX as FENCE_PREFIX
+from headrace.hops.source.fence import Fence
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.messages import to_record
+from headrace.hops.topic.probe import fence_offsets
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SeenFence:
     commit_time_ms: int
 
 
-class FenceWatcher:
+class FenceWatcher(Closing):
     """Follows a message topic from the moment of its construction.
 
     Make it first, then emit the fence, then `wait`: a fence emitted later than the construction is never
@@ -49,14 +51,6 @@ class FenceWatcher:
         # A fetch waits at the broker and is answered the moment a transaction ends, so a long wait is fast.
         self._consumer = client.consumer(fetch_wait_max_ms=500)
         self._consumer.assign([TopicPartition(message_topic, part, at) for part, at in start.items()])
-
-    def __enter__(self) -> FenceWatcher:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -99,6 +93,27 @@ class FenceWatcher:
         source = cast("dict[str, int]", document["source"])
         token = base64.b64decode(content["content"]).decode()
         return SeenFence(token, record.offset, source["lsn"], source["ts_ms"])
+
+
+def pass_fence(
+    client: KafkaClient,
+    message_topic: str,
+    emit: Callable[[], Fence],
+    topics: Sequence[str],
+    timeout_s: float,
+) -> Mapping[str, Mapping[int, int]]:
+    """Where topics end for everything that was committed before this call.
+
+    Args:
+        message_topic: of the capture that writes `topics`.
+        emit: writes the fence, in a session of its own.
+
+    Raises:
+        HeadraceError: `fence-timeout`.
+    """
+    with FenceWatcher(client, message_topic) as watcher:
+        watcher.wait(emit().token, timeout_s)
+    return fence_offsets(client, topics, timeout_s=timeout_s)
 
 
 def wait_for_fence(client: KafkaClient, message_topic: str, token: str, timeout_s: float = 30.0) -> SeenFence:

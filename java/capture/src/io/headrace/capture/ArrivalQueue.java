@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The buffer between the thread that reads the log and the task's own: whoever takes is woken by the first event.
@@ -18,14 +19,24 @@ import java.util.Map;
  * part of a processor at the end of each short one. Here the wait ends at the first event, and what else has arrived by
  * then goes with it, so that batches grow by themselves while Kafka is busy with the last one.
  *
+ * <p>Only in a flood, when {@value #FLOOD_EVENTS} events or more came at once, does the next taker wait for a full batch,
+ * for {@value #GATHER_MS} ms at most: each batch is a transaction of Kafka, whose price is the same for ten rows and for
+ * thousands. Single changes never wait.
+ *
  * <p>Bounded by number and by size: {@link #enqueue} blocks while it is full, never in the taker's way. Thread-safe.
  */
 final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   static final int MAX_EVENTS = 8192;
   static final long MAX_BYTES = 64L * 1024 * 1024;
 
+  static final int FLOOD_EVENTS = 64;
+  static final long GATHER_MS = 50;
+
   private final ArrayDeque<Sized> _events = new ArrayDeque<>();
   private long _bytes;
+  /** How many events the taker waits for; 0 while it does not wait. */
+  private int _awaited;
+  private boolean _flood;
 
   /** Measuring an event means walking through it: done once. */
   private record Sized(DataChangeEvent event, long bytes) {
@@ -42,15 +53,21 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   }
 
   @Override
-  public synchronized void enqueue(DataChangeEvent event)
+  public void enqueue(DataChangeEvent event)
       throws InterruptedException {
-    while (_events.size() >= MAX_EVENTS || _bytes >= MAX_BYTES) {
+    add(new Sized(event, Footprint.of(event.getRecord())));
+  }
+
+  private synchronized void add(Sized event)
+      throws InterruptedException {
+    while (isFull()) {
       wait();
     }
-    Sized sized = new Sized(event, event.objectSize());
-    _events.add(sized);
-    _bytes += sized.bytes();
-    notifyAll();
+    _events.add(event);
+    _bytes += event.bytes();
+    if (_awaited > 0 && (_events.size() >= _awaited || isFull())) {
+      notifyAll();
+    }
   }
 
   @Override
@@ -67,15 +84,39 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   /** Up to so many events, in order, as soon as there is one; none when the time is over first. */
   synchronized List<DataChangeEvent> take(int most, long timeoutMs)
       throws InterruptedException {
-    if (_events.isEmpty()) {
-      wait(timeoutMs);
+    await(1, timeoutMs);
+    if (_flood) {
+      await(most, GATHER_MS);
     }
     List<DataChangeEvent> taken = new ArrayList<>(Math.min(most, _events.size()));
     while (taken.size() < most && !_events.isEmpty()) {
       taken.add(next());
     }
+    _flood = taken.size() >= FLOOD_EVENTS;
     notifyAll();
     return taken;
+  }
+
+  /** Wait until there are so many events, or no room for more, or the time is over. */
+  private void await(int events, long timeoutMs)
+      throws InterruptedException {
+    long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+    _awaited = events;
+    try {
+      while (_events.size() < events && !isFull()) {
+        long leftMs = TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime());
+        if (leftMs <= 0) {
+          return;
+        }
+        wait(leftMs);
+      }
+    } finally {
+      _awaited = 0;
+    }
+  }
+
+  private boolean isFull() {
+    return _events.size() >= MAX_EVENTS || _bytes >= MAX_BYTES;
   }
 
   private DataChangeEvent next() {

@@ -78,7 +78,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
       if (next == null) {
         continue;
       }
-      records.add(next);
+      records.add(next instanceof HandedRecord ? next : new HandedRecord(next, next.sourceOffset()));
       Map<String, ?> offset = next.sourceOffset();
       // The first notifications of a snapshot come before there is a position.
       if (offset != null && !offset.isEmpty() && _partition.equals(next.sourcePartition())) {

@@ -85,7 +85,7 @@ final class ResumePoints {
     }
     _sent++;
     _last = offset;
-    return _before == null ? record : withOffset(record, ours());
+    return _before == null ? record : new HandedRecord(record, ours());
   }
 
   /**
@@ -104,7 +104,7 @@ final class ResumePoints {
     }
     boolean committed = COMMIT.equals(offset.get(MESSAGE_TYPE));
     boolean moved = !Objects.equals(offset.get(DEBEZIUM_LSN), _before.get(DEBEZIUM_LSN));
-    return committed && moved ? whole(record) : withOffset(record, ours());
+    return committed && moved ? whole(record) : new HandedRecord(record, ours());
   }
 
   private SourceRecord whole(SourceRecord record) {
@@ -132,10 +132,5 @@ final class ResumePoints {
     plain.remove(LSN);
     plain.remove(SENT);
     return plain;
-  }
-
-  private static SourceRecord withOffset(SourceRecord record, Map<String, ?> offset) {
-    return new SourceRecord(record.sourcePartition(), offset, record.topic(), record.kafkaPartition(), record.keySchema(),
-        record.key(), record.valueSchema(), record.value(), record.timestamp(), record.headers());
   }
 }

@@ -10,8 +10,13 @@ import io.debezium.pipeline.DataChangeEvent;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaBuilder;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.source.SourceRecord;
 import org.junit.jupiter.api.Test;
 
 class ArrivalQueueTest {
@@ -20,12 +25,8 @@ class ArrivalQueueTest {
   private final ArrivalQueue _queue = new ArrivalQueue();
 
   private static DataChangeEvent event(long bytes) {
-    return new DataChangeEvent(null) {
-      @Override
-      public long objectSize() {
-        return bytes;
-      }
-    };
+    byte[] value = new byte[(int) bytes];
+    return new DataChangeEvent(new SourceRecord(Map.of(), Map.of(), "topic", Schema.BYTES_SCHEMA, value));
   }
 
   private Thread enqueuing(int count, long bytes, CountDownLatch done) {
@@ -83,17 +84,79 @@ class ArrivalQueueTest {
   @Test
   void largeEventsFillItToo() throws InterruptedException {
     CountDownLatch done = new CountDownLatch(1);
-    enqueuing(3, ArrivalQueue.MAX_BYTES / 2, done);
+    enqueuing(3, ArrivalQueue.MAX_BYTES / 2 + 1, done);
+    assertTimeoutPreemptively(Duration.ofSeconds(20), () -> {
+      while (_queue.size() < 2) {
+        Thread.sleep(1);
+      }
+    });
     assertFalse(done.await(200, TimeUnit.MILLISECONDS));
     assertEquals(2, _queue.take(2, LONG_MS).size());
     assertTrue(done.await(20, TimeUnit.SECONDS));
   }
 
   @Test
+  void whatARowHoldsIsWeighed() {
+    Schema row = SchemaBuilder.struct().optional().field("note", Schema.OPTIONAL_STRING_SCHEMA)
+        .field("scan", Schema.OPTIONAL_BYTES_SCHEMA).field("tags", SchemaBuilder.array(Schema.STRING_SCHEMA).optional().build())
+        .build();
+    Schema envelope = SchemaBuilder.struct().field("before", row).field("after", row).build();
+    Struct small = new Struct(row).put("note", "x");
+    List<Struct> large = List.of(new Struct(row).put("note", "y".repeat(1 << 20)),
+        new Struct(row).put("scan", new byte[1 << 20]), new Struct(row).put("tags", List.of("z".repeat(1 << 20))));
+    for (Struct image : large) {
+      for (Struct value : List.of(new Struct(envelope).put("before", image).put("after", small),
+          new Struct(envelope).put("after", image))) {
+        long bytes = Footprint.of(new SourceRecord(Map.of(), Map.of(), "topic", envelope, value));
+        assertTrue(bytes > 1 << 20 && bytes < 3 << 20, "" + bytes);
+      }
+    }
+    Struct plain = new Struct(envelope).put("after", small);
+    assertTrue(Footprint.of(new SourceRecord(Map.of(), Map.of(), "topic", envelope, plain)) < 1 << 13);
+  }
+
+  @Test
   void anEventLargerThanTheBoundStillPasses() throws InterruptedException {
-    _queue.enqueue(event(ArrivalQueue.MAX_BYTES * 2));
+    _queue.enqueue(event(ArrivalQueue.MAX_BYTES + 1));
     assertEquals(1, _queue.take(1, LONG_MS).size());
     _queue.enqueue(event(1));
     assertEquals(1, _queue.size());
+  }
+
+  @Test
+  void aSingleEventNeverWaitsForOthers() throws InterruptedException {
+    _queue.enqueue(event(1));
+    assertEquals(1, _queue.take(2048, LONG_MS).size());
+    _queue.enqueue(event(1));
+    long began = System.nanoTime();
+    assertEquals(1, _queue.take(2048, LONG_MS).size());
+    assertTrue(System.nanoTime() - began < TimeUnit.MILLISECONDS.toNanos(ArrivalQueue.GATHER_MS));
+  }
+
+  @Test
+  void inAFloodAFullBatchIsGathered() throws InterruptedException {
+    enqueuing(ArrivalQueue.FLOOD_EVENTS, 1, new CountDownLatch(1)).join();
+    assertEquals(ArrivalQueue.FLOOD_EVENTS, _queue.take(ArrivalQueue.FLOOD_EVENTS, LONG_MS).size());
+    _queue.enqueue(event(1));
+    Thread rest = new Thread(() -> {
+      try {
+        Thread.sleep(ArrivalQueue.GATHER_MS / 10);
+        _queue.enqueue(event(1));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    rest.start();
+    assertEquals(2, _queue.take(2, LONG_MS).size());
+    rest.join();
+  }
+
+  @Test
+  void gatheringEndsWhenNoMoreComes() throws InterruptedException {
+    enqueuing(ArrivalQueue.FLOOD_EVENTS, 1, new CountDownLatch(1)).join();
+    _queue.take(ArrivalQueue.FLOOD_EVENTS, LONG_MS);
+    _queue.enqueue(event(1));
+    List<DataChangeEvent> taken = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> _queue.take(2, LONG_MS));
+    assertEquals(1, taken.size());
   }
 }

@@ -2,11 +2,13 @@ package io.headrace.capture;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.connect.data.Schema;
@@ -113,6 +115,17 @@ class ResumePointsTest {
     assertEquals(stored, points.next(heartbeat(150, "COMMIT")).sourceOffset());
     assertNull(points.next(change(200)));
     assertNotNull(points.next(change(200)));
+  }
+
+  @Test
+  void whatIsHandedOutIsEqualToItselfAlone() {
+    ResumePoints points = new ResumePoints(SNAPSHOT_OVER);
+    SourceRecord handed = points.next(change(200));
+    SourceRecord twin = new HandedRecord(handed, handed.sourceOffset());
+    assertEquals(handed, handed);
+    assertNotEquals(handed, twin);
+    assertEquals(handed.value(), twin.value());
+    assertEquals(2, new HashSet<>(List.of(handed, twin)).size());
   }
 
   @Test

@@ -126,7 +126,7 @@ public class RowGuard<R extends ConnectRecord<R>> implements Transformation<R> {
   }
 
   private boolean isLarge(Struct image) {
-    if (image == null) {
+    if (image == null || RowSize.isSmall(image, _maxBytes)) {
       return false;
     }
     RowSize size = RowSize.of(image);

@@ -16,6 +16,44 @@ final class RowSize {
   private RowSize() {
   }
 
+  /**
+   * Whether a row image is small enough beyond doubt: as much as its values could take at most, six bytes for every
+   * character, known from their lengths alone.
+   */
+  static boolean isSmall(Struct image, long maxBytes) {
+    return mostBytes(image) <= maxBytes;
+  }
+
+  private static long mostBytes(Object value) {
+    // First what most values are: asking a number whether it is a Collection is dear.
+    if (value == null || value instanceof Number || value instanceof Boolean) {
+      return 24;
+    }
+    if (value instanceof String) {
+      return 6L * ((String) value).length() + 2;
+    }
+    if (value instanceof byte[]) {
+      return 2L * ((byte[]) value).length + 6;
+    }
+    if (value instanceof ByteBuffer) {
+      return 2L * ((ByteBuffer) value).remaining() + 6;
+    }
+    long bytes = 0;
+    if (value instanceof Struct) {
+      for (Field field : ((Struct) value).schema().fields()) {
+        bytes += field.name().length() + 4 + mostBytes(((Struct) value).get(field));
+      }
+      return bytes;
+    }
+    if (value instanceof Collection) {
+      for (Object element : (Collection<?>) value) {
+        bytes += mostBytes(element);
+      }
+      return bytes;
+    }
+    return 24;
+  }
+
   static RowSize of(Struct image) {
     RowSize size = new RowSize();
     size.add(image);

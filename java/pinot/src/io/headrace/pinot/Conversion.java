@@ -3,8 +3,6 @@ package io.headrace.pinot;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.math.BigDecimal;
 import java.time.DateTimeException;
-import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.Base64;
 import org.apache.pinot.spi.data.readers.GenericRow;
 
@@ -130,10 +128,7 @@ enum Conversion {
         throws RejectedValue {
       String text = toText(column, value);
       try {
-        Instant instant = OffsetDateTime.parse(text).toInstant();
-        long micros = Math.addExact(Math.multiplyExact(instant.getEpochSecond(), MICROS_PER_SECOND),
-            instant.getNano() / 1000);
-        return inRange(column, micros);
+        return inRange(column, IsoInstant.micros(text));
       } catch (DateTimeException | ArithmeticException e) {
         throw new RejectedValue(column, "outside the years 1 to 9999");
       }

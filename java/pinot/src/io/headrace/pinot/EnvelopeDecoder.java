@@ -96,9 +96,9 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
 
   private void fill(GenericRow row, Envelope envelope) {
     row.putValue("__op", envelope._op);
-    row.putValue("__commit_time", number(envelope._source, "ts_ms", 0L));
-    row.putValue("__lsn", number(envelope._source, "lsn", -1L));
-    row.putValue("__txid", number(envelope._source, "txId", -1L));
+    row.putValue("__commit_time", envelope._commitTimeMs);
+    row.putValue("__lsn", envelope._lsn);
+    row.putValue("__txid", envelope._txid);
     if (envelope._op.equals("t")) {
       row.putValue("__kind", RowKind.TRUNCATE.code());
       return;
@@ -190,9 +190,20 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
     }
   }
 
-  private static long number(JsonNode source, String field, long otherwise) {
-    JsonNode value = source == null ? null : source.get(field);
-    return value == null || !value.isIntegralNumber() ? otherwise : value.longValue();
+  private static void readSource(JsonParser parser, Envelope envelope)
+      throws IOException {
+    while (parser.nextToken() == JsonToken.FIELD_NAME) {
+      String field = parser.getCurrentName();
+      if (parser.nextToken() != JsonToken.VALUE_NUMBER_INT) {
+        parser.skipChildren();
+      } else if (field.equals("ts_ms")) {
+        envelope._commitTimeMs = parser.getLongValue();
+      } else if (field.equals("lsn")) {
+        envelope._lsn = parser.getLongValue();
+      } else if (field.equals("txId")) {
+        envelope._txid = parser.getLongValue();
+      }
+    }
   }
 
   /** Reads the fields that are needed; the image before is parsed only when there is none after. */
@@ -213,8 +224,8 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
           parser.skipChildren();
         } else if (field.equals("after")) {
           envelope._after = parser.readValueAsTree();
-        } else if (field.equals("source")) {
-          envelope._source = parser.readValueAsTree();
+        } else if (field.equals("source") && parser.currentToken() == JsonToken.START_OBJECT) {
+          readSource(parser, envelope);
         } else if (field.equals("op")) {
           envelope._op = parser.getText();
         } else if (field.equals("version") && parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
@@ -240,7 +251,9 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
   private static final class Envelope {
     private JsonNode _before;
     private JsonNode _after;
-    private JsonNode _source;
+    private long _commitTimeMs;
+    private long _lsn = -1;
+    private long _txid = -1;
     private String _op;
     private Long _version;
   }
