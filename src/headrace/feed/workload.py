@@ -7,13 +7,14 @@ tables: each numbers its new rows in a range of its own and works on the orders 
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -59,7 +60,7 @@ class Commit:
 
 @dataclass
 class WorkloadReport:
-    """Totals of a run; `late_ms` is of the last commit, against its schedule; `undone` changes rolled back."""
+    """Totals of a run; `late_ms` is of the last commit, against its schedule; `undone` was rolled back."""
 
     transactions: int = 0
     changes: int = 0
@@ -130,13 +131,15 @@ def run(
     on_commit: Callable[[Commit], None] | None = None,
     clock: Callable[[], float] = time.time,
     rhythm: Rhythm | None = None,
+    report: WorkloadReport | None = None,
 ) -> WorkloadReport:
     """Commit transactions at a mean of `changes_per_s` until `stop` is set.
 
     A transaction of k changes is followed by the time k changes take in the schedule, however long it took
-    itself. The connection must be in autocommit; statements of one transaction travel together.
+    itself. The connection must be in autocommit; statements of one transaction travel together. `report` is
+    filled as it goes, for who is interrupted.
     """
-    report = WorkloadReport()
+    report = report or WorkloadReport()
     schedule = rhythm or Rhythm(changes_per_s)
     stamped = _stamped(connection)
     began = due = clock()
@@ -166,27 +169,34 @@ def run(
     return report
 
 
-def _statement(change: Change, stamped: Collection[str]) -> tuple[sql.Composed, list[object]]:
+def _statement(change: Change, stamped: Collection[str]) -> tuple[sql.SQL, list[object]]:
     """The SQL of one change; `updated_at` moves with every insert and update of a table that has it."""
-    table = sql.Identifier(change.table)
-    if change.operation == "delete":
-        return sql.SQL("DELETE FROM {} WHERE {}").format(table, _pairs(change.key, " AND ")), [
-            *change.key.values()
-        ]
-    values = {**change.values, UPDATED_AT: Moment.NOW} if change.table in stamped else change.values
-    if change.operation == "update":
-        parameters = [value for value in values.values() if not isinstance(value, Moment)]
-        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(
-            table, _pairs(values, ", "), _pairs(change.key, " AND ")
+    values = dict(change.values)
+    if change.operation != "delete" and change.table in stamped:
+        values[UPDATED_AT] = Moment.NOW
+    pairs = [*values.items(), *change.key.items()]
+    shape = tuple((name, isinstance(value, Moment)) for name, value in pairs)
+    parameters: list[object] = [value for _, value in pairs if not isinstance(value, Moment)]
+    return _text(change.operation, change.table, shape, len(values)), parameters
+
+
+@functools.lru_cache(maxsize=256)
+def _text(operation: str, table: str, shape: tuple[tuple[str, bool], ...], values: int) -> sql.SQL:
+    """The statement for columns of these names, some of them set to now(); those of the key stand last."""
+    names = [sql.Identifier(name) for name, _ in shape]
+    places = [sql.SQL("now()" if now else "%s") for _, now in shape]
+    pairs = [sql.SQL("{} = {}").format(*pair) for pair in zip(names, places, strict=True)]
+    where = sql.SQL(" AND ").join(pairs[values:])
+    if operation == "delete":
+        statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(table), where)
+    elif operation == "update":
+        sets = sql.SQL(", ").join(pairs[:values])
+        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(sql.Identifier(table), sets, where)
+    else:
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table), sql.SQL(", ").join(names), sql.SQL(", ").join(places)
         )
-        return statement, [*parameters, *change.key.values()]
-    row = {**change.key, **values}
-    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        table,
-        sql.SQL(", ").join(map(sql.Identifier, row)),
-        sql.SQL(", ").join(_placeholder(value) for value in row.values()),
-    )
-    return statement, [value for value in row.values() if not isinstance(value, Moment)]
+    return sql.SQL(cast(LiteralString, statement.as_string()))
 
 
 def _stamped(connection: Connection) -> set[str]:
@@ -197,16 +207,6 @@ def _stamped(connection: Connection) -> set[str]:
         (UPDATED_AT, list(TABLES)),
     ).fetchall()
     return {row[0] for row in found}
-
-
-def _pairs(values: Mapping[str, object], between: LiteralString) -> sql.Composed:
-    return sql.SQL(between).join(
-        sql.SQL("{} = {}").format(sql.Identifier(name), _placeholder(value)) for name, value in values.items()
-    )
-
-
-def _placeholder(value: object) -> sql.SQL:
-    return sql.SQL("now()" if isinstance(value, Moment) else "%s")
 
 
 def _fill(connection: Connection, rows: list[Change], now: datetime) -> None:
