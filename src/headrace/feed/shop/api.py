@@ -32,6 +32,7 @@ from headrace.feed.shop.tables import BY_NAME, SHOP_TABLES, UPDATED_AT, ShopTabl
 LONGEST_PAGE = 1000
 USUAL_PAGE = 100
 KEY_HEADER = "X-API-Key"
+_KEY_SCHEME = APIKeyHeader(name=KEY_HEADER, auto_error=False)
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -86,7 +87,7 @@ def position_of(cursor: str, table: ShopTable) -> Position:
         if len(key) != len(table.key) or not all(type(part) is int for part in key):
             raise ValueError("a cursor of another list")
         return datetime.fromisoformat(at).astimezone(UTC), tuple(key)
-    except (binascii.Error, UnicodeDecodeError, TypeError, ValueError) as error:
+    except (binascii.Error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError("no cursor of this list") from error
 
 
@@ -169,9 +170,7 @@ def _add_resource(app: FastAPI, store: Store, table: ShopTable, guards: Sequence
 
 
 def _key_guard(key: str) -> Callable[..., None]:
-    scheme = APIKeyHeader(name=KEY_HEADER, auto_error=False)
-
-    def guard(given: Annotated[str | None, Depends(scheme)]) -> None:
+    def guard(given: Annotated[str | None, Depends(_KEY_SCHEME)]) -> None:
         if given is None:
             raise HTTPException(401, f"the header {KEY_HEADER} is missing")
         if not hmac.compare_digest(given.encode(), key.encode()):

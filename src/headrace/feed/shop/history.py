@@ -45,10 +45,11 @@ def make_history(size: Size, seed: int) -> tuple[Store, Shop]:
     shop = Shop(seed, stand, deletes=False)
     rhythm = Rhythm(max(size.orders, 1) / HISTORY.total_seconds(), day_s=86_400)
     placed, now_s, next_s = 0, 0.0, 0.0
-    for transaction in shop.transactions():
+    life = shop.transactions()
+    # Every transaction that is drawn is carried out: the shop goes on from what it believes to have done.
+    while placed < size.orders:
+        transaction = next(life)
         if transaction.kind == "order placed":
-            if placed == size.orders:
-                break
             placed += 1
             now_s, next_s = next_s, rhythm.due_s(placed)
         else:

@@ -38,7 +38,7 @@ class _Shelf:
 
     def apply(self, change: Change, at: datetime) -> None:
         key: Key = tuple(int(str(change.key[name])) for name in self.table.key)
-        old = self.rows.get(key)
+        old = None if change.operation == "insert" else self.rows[key]
         if old is not None:
             del self.order[bisect_left(self.order, (old[UPDATED_AT], key))]
         if change.operation == "delete":
