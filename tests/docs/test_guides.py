@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.temporary_postgres import TemporaryPostgres
+
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def script(guide: str) -> str:
@@ -23,6 +26,7 @@ def script(guide: str) -> str:
     return "set -euo pipefail\n" + "\n".join(blocks)
 
 
+@pytest.mark.engines
 def test_getting_started(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     try:
@@ -44,3 +48,29 @@ def test_getting_started(tmp_path: Path) -> None:
     assert re.search(r"France\W+20\.00", done.stdout), done.stdout
     assert "orders" in done.stdout and "equal" in done.stdout
     assert not left.exists()
+
+
+def test_rest_api(tmp_path: Path, postgres_server: TemporaryPostgres) -> None:
+    postgres_server.recreate("rest_api")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    commands = script("rest-api.md").replace("8700", str(port))
+    done = subprocess.run(
+        ["bash", "-c", f"trap 'kill $(jobs -p)' EXIT\n{commands}"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "DATABASE_URL": f"postgresql://tester@127.0.0.1:{postgres_server.port}/rest_api",
+        },
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "public.order_lines" in done.stdout
+    with postgres_server.connect("rest_api") as session:
+        assert session.execute("SELECT count(*) FROM goods").fetchone() == (300,)
+        assert session.execute("SELECT count(*) >= 1000 FROM orders").fetchone() == (True,)

@@ -57,6 +57,7 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("resync", "headrace.cli.resync:resync", "Take a table again from a new snapshot."),
     Entry("load", "headrace.cli.load:app", "Load a CSV file into a source table."),
+    Entry("feed", "headrace.cli.feed:app", "Pull rows from a REST API; serve or run a shop."),
     Entry("query", "headrace.cli.query:query", "Ask Pinot, by the names of the declaration."),
     Entry("verify", "headrace.cli.verify:verify", "Compare Pinot with PostgreSQL row for row."),
     Entry("rejects", "headrace.cli.rejects:rejects", "Show the rows that could not be carried exactly."),

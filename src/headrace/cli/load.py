@@ -77,7 +77,7 @@ def csv(
     )
     name = TableName.parse(table)
     source = cast(BinaryIO, sys.stdin.buffer) if str(file) == "-" else file
-    address = _source(declaration, directory)
+    address = source_to_fill(declaration, directory)
     with connect(address) as connection, output.progress(f"load {name}") as line:
         report = load_csv(connection, source, name, options, lambda at: _show(line, at))
         line.finish(f"{report.rows:,} rows")
@@ -86,7 +86,7 @@ def csv(
         output.note(f"{name} is not in headrace.yaml yet: add it to `tables` and run `headrace apply`")
 
 
-def _source(declaration: Declaration, directory: Path) -> SourceAddress:
+def source_to_fill(declaration: Declaration, directory: Path) -> SourceAddress:
     """Somebody's own PostgreSQL needs no engine of ours to be loaded into."""
     if declaration.embedded_source:
         return runtime.endpoints(declaration, directory).source

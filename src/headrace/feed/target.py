@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, cast
 
@@ -112,6 +112,11 @@ def oid_of(connection: Connection, table: TableName) -> int | None:
     return found[0] if found else None
 
 
+def loadable(connection: Connection, oid: int) -> list[str]:
+    """The columns a load may fill, in order."""
+    return [row[0] for row in connection.execute(_COLUMNS, (oid,)).fetchall() if not row[3]]
+
+
 def existing(
     connection: Connection,
     table: TableName,
@@ -170,9 +175,11 @@ def create(
     headers: Sequence[str] | None,
     types: Sequence[str],
     key: Sequence[str] | None,
+    not_null: Collection[str] = (),
 ) -> Target:
     """Create the table for a file: its columns in `column_name` spelling, and the key.
 
+    `not_null` are headers of columns besides the key that refuse NULL.
     Without a key the table gets an identity column `id` (`row_id` when the file has an `id` of its own).
     """
     headers = list(headers) if headers is not None else [f"column_{n + 1}" for n in range(len(types))]
@@ -187,8 +194,12 @@ def create(
             )
     keys = tuple(_named(part, headers, names, table) for part in key or ())
     definitions = [
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(cast(LiteralString, kind)))
-        for name, kind in zip(names, types, strict=True)
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(name),
+            sql.SQL(cast(LiteralString, kind)),
+            sql.SQL(" NOT NULL" if header in not_null else ""),
+        )
+        for name, header, kind in zip(names, headers, types, strict=True)
     ]
     if keys:
         listed = sql.SQL(", ").join(map(sql.Identifier, keys))
@@ -202,7 +213,7 @@ def create(
         )
     )
     columns = tuple(
-        TargetColumn(name, header, kind, not_null=name in keys)
+        TargetColumn(name, header, kind, not_null=name in keys or header in not_null)
         for name, header, kind in zip(names, headers, types, strict=True)
     )
     return Target(table, columns, keys, created=True)

@@ -1,71 +1,47 @@
-"""A small shop that is open for business: a seeded stream of transactions on four tables.
+"""The shop open for business in PostgreSQL: its transactions, carried out at a rate.
 
-Promise: the transactions are a pure function of the seed and the rows found at the start. `run` keeps to the
-clock, not to the server (open loop): a slow commit does not slow down what is scheduled after it, it makes it
-late, and the lateness is recorded.
+Promise: `run` keeps to the clock, not to the server (open loop): a slow commit does not slow down what is
+scheduled after it, it makes it late, and the lateness is recorded. Several shops may be open on the same
+tables: each numbers its new rows in a range of its own and works on the orders of that range.
 """
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import LiteralString
+from typing import LiteralString, cast
 
+import psycopg
+from psycopg import sql
+
+from headrace.errors import HeadraceError
+from headrace.feed.shop.life import (
+    REMEMBERED_ORDERS,
+    Change,
+    Line,
+    Moment,
+    Order,
+    Shop,
+    Stand,
+    Transaction,
+    customer_row,
+    product_row,
+)
+from headrace.feed.shop.rhythm import Rhythm
+from headrace.feed.shop.tables import SHOP_TABLES, UPDATED_AT
 from headrace.feed.target import Connection
 
-TABLES = ("customers", "products", "orders", "order_lines")
+TABLES = tuple(table.name for table in SHOP_TABLES)
 
-SCHEMA: tuple[LiteralString, ...] = (
-    """CREATE TABLE IF NOT EXISTS customers (
-    id bigint PRIMARY KEY, name text NOT NULL, email text NOT NULL, country text NOT NULL,
-    created_at timestamptz NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS products (
-    id bigint PRIMARY KEY, name text NOT NULL, category text NOT NULL, price numeric(10,2) NOT NULL,
-    active boolean NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS orders (
-    id bigint PRIMARY KEY, customer_id bigint NOT NULL, status text NOT NULL, total numeric(12,2) NOT NULL,
-    note text, placed_at timestamptz NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS order_lines (
-    order_id bigint NOT NULL, line_no integer NOT NULL, product_id bigint NOT NULL, quantity integer NOT NULL,
-    price numeric(10,2) NOT NULL, PRIMARY KEY (order_id, line_no))""",
-)
-
-_COUNTRIES = ("Denmark", "Portugal", "Kenya", "Japan", "Peru", "Canada", "Estonia", "India")
-_CATEGORIES = ("lamps", "chairs", "tables", "shelves", "rugs", "vases")
-_FIRST = ("Ada", "Bo", "Chidi", "Dana", "Emre", "Fatou", "Goro", "Hana", "Ines", "Jon", "Kai", "Lúcia")
-_LAST = ("Almeida", "Berg", "Chen", "Diallo", "Eriksen", "Fujita", "Garcia", "Haddad", "Iyer", "Jensen")
-_NOTES = (None, None, None, "gift wrap", "ring the bell", "leave at the door", "call first")
-_NEXT_STATUS = {"placed": "paid", "paid": "packed", "packed": "shipped", "shipped": "delivered"}
-_REMEMBERED_ORDERS = 20_000
-
-_INSERT_ORDER: LiteralString = "INSERT INTO orders VALUES (%s, %s, 'placed', %s, %s, now())"
-_INSERT_LINE: LiteralString = "INSERT INTO order_lines VALUES (%s, %s, %s, %s, %s)"
-_INSERT_CUSTOMER: LiteralString = "INSERT INTO customers VALUES (%s, %s, %s, %s, now())"
-_SET_STATUS: LiteralString = "UPDATE orders SET status = %s WHERE id = %s"
-_SET_QUANTITY: LiteralString = "UPDATE order_lines SET quantity = %s WHERE order_id = %s AND line_no = %s"
-_SET_TOTAL: LiteralString = """UPDATE orders o SET total =
-    (SELECT sum(l.quantity * l.price) FROM order_lines l WHERE l.order_id = o.id) WHERE o.id = %s"""
-_SET_PRICE: LiteralString = "UPDATE products SET price = %s WHERE id = %s"
-_SET_COUNTRY: LiteralString = "UPDATE customers SET country = %s WHERE id = %s"
-_DELETE_LINES: LiteralString = "DELETE FROM order_lines WHERE order_id = %s"
-_DELETE_ORDER: LiteralString = "DELETE FROM orders WHERE id = %s"
-
-Statement = tuple[LiteralString, tuple[object, ...]]
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """Statements to run in one transaction, and how many row changes they make."""
-
-    kind: str
-    statements: tuple[Statement, ...]
-    changes: int
+_PLACES = 64
+_PLACE_NUMBERS = 10**12
+_LOCK_CLASS = 0x5368_6F70
+"""Advisory locks of this class say which ranges of numbers are taken."""
 
 
 @dataclass(frozen=True)
@@ -83,152 +59,67 @@ class Commit:
 
 
 @dataclass
-class Order:
-    id: int
-    status: str
-    lines: int
-
-
-@dataclass
 class WorkloadReport:
-    """Totals of a run; `late_ms` is of the last commit, against its schedule."""
+    """Totals of a run; `late_ms` is of the last commit, against its schedule; `undone` was rolled back."""
 
     transactions: int = 0
     changes: int = 0
+    undone: int = 0
     elapsed_s: float = 0.0
     late_ms: float = 0.0
     kinds: dict[str, int] = field(default_factory=dict[str, int])
 
 
-class Shop:
-    """Decides what happens next; knows the rows it made and nothing of connections."""
-
-    def __init__(
-        self, seed: int, customers: int, products: int, next_order: int, orders: list[Order]
-    ) -> None:
-        self._random = random.Random(seed)  # noqa: S311
-        self._customers = customers
-        self._products = products
-        self._next_order = next_order
-        self._orders: deque[Order] = deque(orders, maxlen=_REMEMBERED_ORDERS)
-        self._stock = set(range(1, products + 1))
-
-    def transactions(self) -> Iterator[Transaction]:
-        """For ever: about half of the changes insert, the others update and now and then delete."""
-        steps: tuple[tuple[Callable[[], Transaction | None], int], ...] = (
-            (self._place_order, 30),
-            (self._advance_order, 40),
-            (self._change_quantity, 20),
-            (self._cancel_order, 6),
-            (self._change_price, 12),
-            (self._move_customer, 5),
-            (self._new_customer, 4),
-        )
-        choices = [step for step, _ in steps]
-        weights = [weight for _, weight in steps]
-        while True:
-            made = self._random.choices(choices, weights)[0]()
-            if made is not None:
-                yield made
-
-    def _place_order(self) -> Transaction:
-        number, self._next_order = self._next_order, self._next_order + 1
-        count, total = self._random.choice((1, 1, 2, 3)), Decimal(0)
-        lines: list[Statement] = []
-        for line in range(1, count + 1):
-            product, quantity = self._random.randint(1, self._products), self._random.randint(1, 5)
-            price = self._price()
-            total += quantity * price
-            lines.append((_INSERT_LINE, (number, line, product, quantity, price)))
-        customer, note = self._random.randint(1, self._customers), self._random.choice(_NOTES)
-        self._orders.append(Order(number, "placed", count))
-        order: Statement = (_INSERT_ORDER, (number, customer, total, note))
-        return Transaction("order placed", (order, *lines), 1 + count)
-
-    def _advance_order(self) -> Transaction | None:
-        order = self._some_order()
-        if order is None or order.status not in _NEXT_STATUS:
-            return None
-        order.status = _NEXT_STATUS[order.status]
-        return _one(f"order {order.status}", _SET_STATUS, (order.status, order.id))
-
-    def _change_quantity(self) -> Transaction | None:
-        order = self._some_order()
-        if order is None:
-            return None
-        line, more = self._random.randint(1, order.lines), self._random.randint(1, 9)
-        statements: tuple[Statement, ...] = (
-            (_SET_QUANTITY, (more, order.id, line)),
-            (_SET_TOTAL, (order.id,)),
-        )
-        return Transaction("order changed", statements, 2)
-
-    def _cancel_order(self) -> Transaction | None:
-        order = self._some_order()
-        if order is None:
-            return None
-        self._orders.remove(order)
-        statements: tuple[Statement, ...] = ((_DELETE_LINES, (order.id,)), (_DELETE_ORDER, (order.id,)))
-        return Transaction("order cancelled", statements, 1 + order.lines)
-
-    def _change_price(self) -> Transaction:
-        product = self._random.randint(1, self._products)
-        return _one("price changed", _SET_PRICE, (self._price(), product))
-
-    def _move_customer(self) -> Transaction:
-        country, customer = self._random.choice(_COUNTRIES), self._random.randint(1, self._customers)
-        return _one("customer moved", _SET_COUNTRY, (country, customer))
-
-    def _new_customer(self) -> Transaction:
-        self._customers += 1
-        return _one("customer joined", _INSERT_CUSTOMER, person(self._customers, self._random))
-
-    def _price(self) -> Decimal:
-        return Decimal(self._random.randint(199, 49_999)) / 100
-
-    def _some_order(self) -> Order | None:
-        return self._orders[self._random.randrange(len(self._orders))] if self._orders else None
-
-
-def person(number: int, source: random.Random) -> tuple[object, ...]:
-    """A customer's id, name, address and country."""
-    first, last = source.choice(_FIRST), source.choice(_LAST)
-    return number, f"{first} {last}", f"customer{number}@example.com", source.choice(_COUNTRIES)
-
-
 def create_shop(connection: Connection, *, seed: int = 1, customers: int = 500, products: int = 200) -> None:
-    """Make the four tables and fill customers and products where they are empty; idempotent."""
+    """Make the tables and fill customers and products where they are empty; idempotent."""
     source = random.Random(seed)  # noqa: S311
     now = datetime.now(UTC)
     with connection.transaction():
-        for statement in SCHEMA:
-            connection.execute(statement)
+        # Of two that begin at once, one makes the tables.
+        connection.execute("SELECT pg_advisory_xact_lock(%s, -1)", (_LOCK_CLASS,))
+        for table in SHOP_TABLES:
+            connection.execute(table.create_statement())
         if _number(connection, "SELECT count(*) FROM customers") == 0:
-            with connection.cursor() as cursor, cursor.copy("COPY customers FROM STDIN") as copy:
-                for number in range(1, customers + 1):
-                    copy.write_row((*person(number, source), now))
+            _fill(connection, [customer_row(number, source) for number in range(1, customers + 1)], now)
         if _number(connection, "SELECT count(*) FROM products") == 0:
-            with connection.cursor() as cursor, cursor.copy("COPY products FROM STDIN") as copy:
-                for number in range(1, products + 1):
-                    category = source.choice(_CATEGORIES)
-                    price = Decimal(source.randint(199, 49_999)) / 100
-                    copy.write_row((number, f"{category[:-1]} no. {number}", category, price, True))
+            _fill(connection, [product_row(number, source) for number in range(1, products + 1)], now)
 
 
 def open_shop(connection: Connection, *, seed: int = 1) -> Shop:
-    """A shop that goes on from the rows that are there."""
-    orders = connection.execute(
-        "SELECT o.id, o.status, (SELECT count(*) FROM order_lines l WHERE l.order_id = o.id)"
-        " FROM orders o ORDER BY o.id DESC LIMIT %s",
-        (_REMEMBERED_ORDERS,),
-    ).fetchall()
-    return Shop(
-        seed,
-        customers=_number(connection, "SELECT coalesce(max(id), 0) FROM customers"),
-        products=_number(connection, "SELECT coalesce(max(id), 0) FROM products"),
-        next_order=_number(connection, "SELECT coalesce(max(id), 0) + 1 FROM orders"),
-        orders=[Order(*row) for row in reversed(orders) if row[2]],
+    """A shop that goes on from the rows that are there, in the first free range of numbers.
+
+    The range is taken for as long as the connection is open.
+    """
+    low = _take_place(connection) * _PLACE_NUMBERS
+    high = low + _PLACE_NUMBERS - 1
+    prices = connection.execute("SELECT id, price FROM products ORDER BY id").fetchall()
+    customers = connection.execute("SELECT id FROM customers ORDER BY id").fetchall()
+    if not prices or not customers:
+        raise HeadraceError(
+            "shop-empty",
+            f"the shop has no {'products' if not prices else 'customers'}",
+            hint="fill the table, or drop it and let `headrace feed run` make it",
+        )
+
+    def following(table: str) -> int:
+        found = connection.execute(
+            sql.SQL("SELECT coalesce(max(id), %s) + 1 FROM {} WHERE id BETWEEN %s AND %s").format(
+                sql.Identifier(table)
+            ),
+            (low, low, high),
+        ).fetchone()
+        return int(found[0]) if found else low + 1
+
+    stand = Stand(
+        customers=[row[0] for row in customers],
+        prices=dict(prices),
+        orders=_orders(connection, low, high),
+        next_customer=following("customers"),
+        next_order=following("orders"),
+        next_payment=following("payments"),
+        next_return=following("returns"),
     )
+    return Shop(seed, stand)
 
 
 def run(
@@ -239,13 +130,18 @@ def run(
     stop: threading.Event,
     on_commit: Callable[[Commit], None] | None = None,
     clock: Callable[[], float] = time.time,
+    rhythm: Rhythm | None = None,
+    report: WorkloadReport | None = None,
 ) -> WorkloadReport:
     """Commit transactions at a mean of `changes_per_s` until `stop` is set.
 
-    A transaction of k changes is followed by k/changes_per_s seconds of schedule, however long it took. The
-    connection must be in autocommit; statements of one transaction travel together.
+    A transaction of k changes is followed by the time k changes take in the schedule, however long it took
+    itself. The connection must be in autocommit; statements of one transaction travel together. `report` is
+    filled as it goes, for who is interrupted.
     """
-    report = WorkloadReport()
+    report = report or WorkloadReport()
+    schedule = rhythm or Rhythm(changes_per_s)
+    stamped = _stamped(connection)
     began = due = clock()
     for transaction in shop.transactions():
         wait = due - clock()
@@ -254,13 +150,18 @@ def run(
         if stop.is_set():
             break
         with connection.pipeline(), connection.transaction():
-            for statement, values in transaction.statements:
-                connection.execute(statement, values)
+            for change in transaction.statements:
+                connection.execute(*_statement(change, stamped))
+            if not transaction.commits:
+                raise psycopg.Rollback
+        report.kinds[transaction.kind] = report.kinds.get(transaction.kind, 0) + 1
+        if not transaction.commits:
+            report.undone += len(transaction.statements)
+            continue
         committed = Commit(transaction.kind, transaction.changes, due, clock())
-        due += transaction.changes / changes_per_s
         report.transactions += 1
         report.changes += transaction.changes
-        report.kinds[transaction.kind] = report.kinds.get(transaction.kind, 0) + 1
+        due = began + schedule.due_s(report.changes)
         report.late_ms = committed.late_ms
         report.elapsed_s = committed.committed_at - began
         if on_commit is not None:
@@ -268,10 +169,87 @@ def run(
     return report
 
 
-def _one(kind: str, statement: LiteralString, values: tuple[object, ...]) -> Transaction:
-    return Transaction(kind, ((statement, values),), 1)
+def _statement(change: Change, stamped: Collection[str]) -> tuple[sql.SQL, list[object]]:
+    """The SQL of one change; `updated_at` moves with every insert and update of a table that has it."""
+    values = dict(change.values)
+    if change.operation != "delete" and change.table in stamped:
+        values[UPDATED_AT] = Moment.NOW
+    pairs = [*values.items(), *change.key.items()]
+    shape = tuple((name, isinstance(value, Moment)) for name, value in pairs)
+    parameters: list[object] = [value for _, value in pairs if not isinstance(value, Moment)]
+    return _text(change.operation, change.table, shape, len(values)), parameters
+
+
+@functools.lru_cache(maxsize=256)
+def _text(operation: str, table: str, shape: tuple[tuple[str, bool], ...], values: int) -> sql.SQL:
+    """The statement for columns of these names, some of them set to now(); those of the key stand last."""
+    names = [sql.Identifier(name) for name, _ in shape]
+    places = [sql.SQL("now()" if now else "%s") for _, now in shape]
+    pairs = [sql.SQL("{} = {}").format(*pair) for pair in zip(names, places, strict=True)]
+    where = sql.SQL(" AND ").join(pairs[values:])
+    if operation == "delete":
+        statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(table), where)
+    elif operation == "update":
+        sets = sql.SQL(", ").join(pairs[:values])
+        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(sql.Identifier(table), sets, where)
+    else:
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table), sql.SQL(", ").join(names), sql.SQL(", ").join(places)
+        )
+    return sql.SQL(cast(LiteralString, statement.as_string()))
+
+
+def _stamped(connection: Connection) -> set[str]:
+    """Tables that say when a row was changed; a table made from a CSV file may not."""
+    found = connection.execute(
+        "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = %s AND NOT attisdropped"
+        " AND attrelid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
+        (UPDATED_AT, list(TABLES)),
+    ).fetchall()
+    return {row[0] for row in found}
+
+
+def _fill(connection: Connection, rows: list[Change], now: datetime) -> None:
+    names = [*rows[0].key, *rows[0].values, UPDATED_AT]
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(rows[0].table), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            values = (*row.key.values(), *row.values.values(), now)
+            copy.write_row([now if isinstance(value, Moment) else value for value in values])
+
+
+def _orders(connection: Connection, low: int, high: int) -> list[Order]:
+    """The newest orders of the range, with their lines, oldest first."""
+    rows = connection.execute(
+        "SELECT o.id, o.status, l.line_no, l.product_id, l.quantity, l.price, EXISTS (SELECT FROM returns r"
+        " WHERE r.order_id = o.id AND r.line_no = l.line_no)"
+        " FROM (SELECT id, status FROM orders WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) o"
+        " JOIN order_lines l ON l.order_id = o.id ORDER BY o.id, l.line_no",
+        (low, high, REMEMBERED_ORDERS),
+    ).fetchall()
+    orders: dict[int, Order] = {}
+    for number, status, place, product, quantity, price, returned in rows:
+        order = orders.setdefault(number, Order(number, status, {}))
+        order.lines[place] = Line(product, quantity, price, returned)
+    return list(orders.values())
+
+
+def _take_place(connection: Connection) -> int:
+    """The first range nobody else writes into; the session's lock marks it as taken."""
+    for place in range(_PLACES):
+        found = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_CLASS, place)).fetchone()
+        if found and found[0]:
+            return place
+    raise HeadraceError(
+        "shop-crowded", f"{_PLACES} shops are open on this database already", hint="end one of them first"
+    )
 
 
 def _number(connection: Connection, query: LiteralString) -> int:
     found = connection.execute(query).fetchone()
     return int(found[0]) if found else 0
+
+
+__all__ = ["TABLES", "Commit", "Shop", "Transaction", "WorkloadReport", "create_shop", "open_shop", "run"]
