@@ -130,7 +130,7 @@ class CatalogueChange:
     def check(self) -> list[Alert]:
         # Before what is served: the slot of a table that was switched away in between is rightly gone.
         slots = self._ask(lambda client: {slot.name for slot in project_slots(client, self._project)})
-        live = [generation.names for generation in self._directory().live().values()]
+        live = [generation.capture for generation in self._directory().live().values()]
         contracts = self._contracts()
         carried = {contract.table: name for name, group in contracts.items() for contract in group}
         baseline = {
