@@ -431,5 +431,5 @@ AGGREGATES = (
         "sum(length(t))",
         "CASE WHEN count(*) > 2 THEN sum(n) END",
     ),
-    *("count(*) FILTER (WHERE n > 0 AND z)", "sum(n) IS NULL", "sum(u::numeric(20,4))"),
+    *("count(*) FILTER (WHERE n > 0 AND z)", "sum(n) IS NULL", "sum(w::numeric(28,4))"),
 )

@@ -77,5 +77,9 @@ def spark_batch(folder: Path) -> Iterator[SparkBatch]:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.close()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         process.stdout.close()
