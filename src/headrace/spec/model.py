@@ -34,7 +34,7 @@ from headrace.spec.table_list import tables_as_mapping
 
 Index = Literal["inverted", "range", "bloom", "json", "text"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot"]
+JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot", "spark"]
 MaskName = Literal["hash", "redact"]
 
 

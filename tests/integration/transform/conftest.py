@@ -1,0 +1,40 @@
+"""Kafka and the views' application once for all tests of this folder; the application can be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from headrace.engines import spark
+from headrace.engines.folder import ProjectFolder
+from tests.integration.capture.engines import CaptureEngines
+from tests.integration.transform.bench import TransformBench
+
+BATCH_MS = 3000
+"""Short, so that a test sees several boundaries."""
+
+
+@pytest.fixture(scope="session")
+def transform_engines() -> Iterator[CaptureEngines]:
+    engines = CaptureEngines(("kafka", "spark"), optional=("spark",))
+    service = engines.services["spark"]
+    folder = ProjectFolder.of(engines.directory)
+    engines.services["spark"] = spark.spark(
+        folder, service.ports, engines.installation, service.heap_mb, batch_ms=BATCH_MS
+    )
+    try:
+        for name in ("kafka", "spark"):
+            engines.start(name)
+        yield engines
+    finally:
+        engines.stop()
+
+
+@pytest.fixture
+def bench(transform_engines: CaptureEngines) -> Iterator[TransformBench]:
+    workbench = TransformBench(transform_engines)
+    try:
+        yield workbench
+    finally:
+        workbench.clear()
