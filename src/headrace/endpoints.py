@@ -42,7 +42,11 @@ class SourceAddress:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Every address of one target."""
+    """Every address of one target.
+
+    Attributes:
+        spark_url: of the application that runs the views; None where there are none.
+    """
 
     source: SourceAddress
     kafka_bootstrap: str
@@ -50,4 +54,3 @@ class Endpoints:
     pinot_controller_url: str
     pinot_broker_url: str
     spark_url: str | None = None
-    """Of the application that runs the views; None where there are none."""

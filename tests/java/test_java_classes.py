@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from headrace.engines import java_sources, pinot
+from headrace.engines import java_sources, pinot, spark
 from headrace.engines.installation import Installation
 
 pytestmark = pytest.mark.engines
 
 JUNIT = "org.junit.platform:junit-platform-console-standalone:1.11.4"
 JUNIT_SHA256 = "b016ef6b1c3454d6d7c2c88ce081dabf289699686af6622d6e4e2e1b54b4a2fc"
+
+
+OPENED = sorted({*pinot.OPENED, *spark.OPENED})
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,8 @@ def test_java_unit_tests_pass(part: str, junit: Path, tmp_path: Path) -> None:
     installation = Installation.load()
     plugin = ":".join(map(str, installation.connect_plugin_path.rglob("*.jar")))
     connect = f"{installation.connect_classpath}:{plugin}"
-    engine = installation.pinot_classpath if part == "pinot" else connect
+    engines = {"pinot": installation.pinot_classpath, "transform": installation.spark_classpath}
+    engine = engines.get(part, connect)
     sources = sorted((java_sources.source_folder() / part / "test").rglob("*.java"))
     assert sources, f"no Java tests for {part}"
     classpath = f"{engine}:{junit}"
@@ -44,7 +48,7 @@ def test_java_unit_tests_pass(part: str, junit: Path, tmp_path: Path) -> None:
         [
             *(
                 "java",
-                *(f"--add-opens={package}=ALL-UNNAMED" for package in (*pinot.OPENED, "java.base/java.net")),
+                *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
             ),
             *("-jar", junit, "execute", "--disable-ansi-colors", "--disable-banner"),
             *("-cp", f"{tmp_path}:{classpath}", "--scan-classpath", tmp_path, "--fail-if-no-tests"),

@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from headrace.engines import connect, kafka, pinot, zookeeper
+from headrace.engines import connect, kafka, pinot, spark, zookeeper
 from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
@@ -29,7 +29,7 @@ from headrace.engines.service import Service
 from headrace.errors import HeadraceError
 
 _POLL_S = 0.2
-_PORTS = ("zookeeper", "kafka", "kafka_controller", "connect", *pinot.PORTS)
+_PORTS = ("zookeeper", "kafka", "kafka_controller", "connect", "spark", *pinot.PORTS)
 
 
 def make(installation: Installation, progress: Progress) -> None:
@@ -44,6 +44,7 @@ def make(installation: Installation, progress: Progress) -> None:
         archives = aside / "archives"
         archives.mkdir(mode=0o755)
         bare = _without_own_classes(installation, aside)
+        with_own_classes = dataclasses.replace(installation, class_archives=aside / "none")
         folder = ProjectFolder.of(aside)
         ports = _free_ports()
         pairs = (
@@ -55,6 +56,8 @@ def make(installation: Installation, progress: Progress) -> None:
                 kafka.kafka(folder, ports, bare, kafka.DEFAULT_HEAP_MB),
                 connect.connect(folder, ports, bare, connect.DEFAULT_HEAP_MB),
             ),
+            # Its main class is ours, so it is tried with our classes; they too stand at the end.
+            (spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB),),
         )
         for services in pairs:
             with ExitStack() as running:
@@ -82,6 +85,7 @@ class _Trial:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=archives,
+                env={**os.environ, **service.environment},
             )
 
     def __enter__(self) -> _Trial:

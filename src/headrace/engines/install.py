@@ -31,13 +31,13 @@ from headrace.engines.installation import (
     transport_folder,
 )
 from headrace.engines.maven import Progress
-from headrace.engines.versions import DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, EngineVersion
+from headrace.engines.versions import DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, SPARK, EngineVersion
 from headrace.errors import HeadraceError
 
 __all__ = ["Installation", "Progress", "headrace_home", "install"]
 
-REQUIRED_FREE_BYTES = 1_000_000_000
-"""Twice what the jars take: Maven keeps a copy of its own."""
+REQUIRED_FREE_BYTES = 2_000_000_000
+"""Twice what the jars take: Maven keeps a copy of its own, pip unpacks one."""
 
 _ASIDE = ".partial-"
 
@@ -53,7 +53,7 @@ def install(home: Path, progress: Progress, *, try_engines: bool = True) -> Inst
     Raises:
         HeadraceError: `jdk-missing`, `jdk-too-old`, `maven-missing`, `disk-full`, `engine-download-failed`,
             `engine-checksum-mismatch`, `java-compilation-failed`, `postgres-missing`, `home-not-writable`,
-            `engine-does-not-start`.
+            `engine-does-not-start`, `pip-missing`.
     """
     compiler = jdk.find_compiler()
     find_postgres_bin()
@@ -88,6 +88,7 @@ def _install_java(home: Path, compiler: jdk.Jdk, progress: Progress) -> None:
     against = {
         "connect": lock.jars(library(KAFKA, home)),
         "capture": [*lock.jars(library(DEBEZIUM, home)), *lock.jars(library(KAFKA, home))],
+        "transform": lock.jars(library(SPARK, home)),
     }
     pinot = lock.jars(library(PINOT, home))
     targets = {transport_folder(home): [java_sources.TRANSPORT], java_folder(home): java_sources.PARTS}

@@ -17,6 +17,7 @@ from headrace.engines.versions import (
     MINIMUM_JDK,
     PINOT,
     POSTGRES,
+    SPARK,
     ZOOKEEPER,
     EngineVersion,
 )
@@ -40,7 +41,8 @@ class Installation:
         connect_classpath: the broker's, then our own classes for Connect.
         connect_plugin_path: Connect's `plugin.path`: the folder that holds Debezium's, with our connector.
         pinot_classpath: our replacements of Pinot's classes, Pinot's and ZooKeeper's, our own classes.
-        headrace_java: the folder with our own jars, `pinot.jar` and `connect.jar`.
+        spark_classpath: Spark's and its Kafka connector's, our own classes.
+        headrace_java: the folder with our own jars, `pinot.jar`, `connect.jar`, `transform.jar`.
         class_archives: the folder with what class_archives.py made; none of it need be there.
         java: the `java` that runs them all.
         jdk_major: its version.
@@ -53,6 +55,7 @@ class Installation:
     connect_classpath: str
     connect_plugin_path: Path
     pinot_classpath: str
+    spark_classpath: str
     headrace_java: Path
     class_archives: Path
     java: Path
@@ -74,7 +77,7 @@ class Installation:
         if not (ours.is_dir() and transport.is_dir()):
             raise not_installed(f"headrace's own classes are not in {engines_folder(home)} in this version")
         found = jdk.find()
-        kafka, pinot = (_classpath(library(engine, home)) for engine in (KAFKA, PINOT))
+        kafka, pinot, spark = (_classpath(library(engine, home)) for engine in (KAFKA, PINOT, SPARK))
         return cls(
             home=home,
             postgres_bin=find_postgres_bin(),
@@ -82,6 +85,7 @@ class Installation:
             connect_classpath=f"{kafka}:{ours / 'connect.jar'}",
             connect_plugin_path=ours / PLUGINS,
             pinot_classpath=f"{transport / 'transport.jar'}:{pinot}:{ours / 'pinot.jar'}",
+            spark_classpath=f"{spark}:{ours / 'transform.jar'}",
             headrace_java=ours,
             class_archives=class_archives_folder(found, home),
             java=found.java,

@@ -1,7 +1,8 @@
 """The project's own Java: where its sources are, and how they become jars.
 
 `java/pinot/src` and `java/transport/src` are compiled against Pinot's jars, `java/connect/src` against Kafka
-Connect's, `java/capture/src` against Debezium's too. Files beside the sources that are not Java (service
+Connect's, `java/capture/src` against Debezium's too, `java/transform/src` against Spark's.
+Files beside the sources that are not Java (service
 lists) go into the jar as they are.
 """
 
@@ -18,9 +19,9 @@ from pathlib import Path
 from headrace.engines.jdk import Jdk
 from headrace.errors import HeadraceError
 
-PARTS = ("pinot", "connect", "capture")
-"""Each becomes one jar. Those of pinot and connect stand at the end of a class path, that of capture lies
-among Debezium's jars: a plugin's classes must come from one class loader."""
+PARTS = ("pinot", "connect", "capture", "transform")
+"""Each becomes one jar. Those of pinot, connect and transform stand at the end of a class path. That of
+capture lies among Debezium's jars: a plugin's classes must come from one class loader."""
 
 TRANSPORT = "transport"
 """Replaces a class of Pinot, so its jar stands first; apart, because it hardly ever changes."""

@@ -1,4 +1,4 @@
-"""Resolving an engine's jars with Maven: the only step of an installation that needs a network."""
+"""Resolving an engine's jars with Maven and pip: the only step of an installation that needs a network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+from headrace.engines import pypi
 from headrace.engines.bound_child import bound
 from headrace.engines.versions import EngineVersion
 from headrace.errors import HeadraceError
@@ -33,7 +34,7 @@ def resolve(engine: EngineVersion, folder: Path, progress: Progress) -> None:
     """Fill `folder` with the jars of `engine`; what it holds afterwards is still to be checked.
 
     Raises:
-        HeadraceError: `maven-missing`, `engine-download-failed`.
+        HeadraceError: `maven-missing`, `pip-missing`, `engine-download-failed`.
     """
     command = shutil.which("mvn")
     if command is None:
@@ -64,6 +65,11 @@ def resolve(engine: EngineVersion, folder: Path, progress: Progress) -> None:
     for archive in folder.glob("*.tar.gz"):
         _unpack_jars(archive, folder)
         archive.unlink()
+    if engine.archive is not None:
+        progress(
+            f"{engine.name} {engine.version}: downloading {engine.archive.requirement} with pip (456 MB)"
+        )
+        pypi.take_jars(engine, engine.archive, folder)
 
 
 def _run(command: list[str], downloaded: Callable[[int], None]) -> list[str] | None:

@@ -45,6 +45,7 @@ class EngineRequest:
         ports: by the names the services know them by.
         heaps: JVM heap in MB by engine; missing ones get their default.
         embedded_source: whether PostgreSQL is one of the engines or somebody's own server.
+        optional: engines that only some projects need, by name (`stack.OPTIONAL`).
         services: `module:function` that makes the services of a request.
         watchers: `module:function`s that make the watchers of a project directory.
     """
@@ -56,6 +57,7 @@ class EngineRequest:
     ports: dict[str, int] = field(default_factory=dict[str, int])
     heaps: dict[str, int] = field(default_factory=dict[str, int])
     embedded_source: bool = True
+    optional: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
     restart: RestartPolicy = RestartPolicy()
 

@@ -29,6 +29,7 @@ __all__ = [
     "Stopped",
     "down",
     "endpoints",
+    "optional_engines",
     "services",
     "source_address",
     "status",
@@ -57,7 +58,7 @@ def up(declaration: Declaration, directory: Path, progress: Progress = silent) -
         HeadraceError: of `starting.start`; `engines-not-installed`; `jdk-missing`; a reference of the source
             that does not resolve; `no-such-port-name`.
     """
-    from headrace.engines.stack import PORT_NAMES
+    from headrace.engines.stack import PORT_NAMES, port_names
 
     _check_port_names(declaration, PORT_NAMES)
     folder = ProjectFolder.of(directory)
@@ -71,9 +72,10 @@ def up(declaration: Declaration, directory: Path, progress: Progress = silent) -
         services="headrace.engines.runtime:services",
         heaps={str(name): heap_mb for name, heap_mb in declaration.engines.heap_mb.items()},
         embedded_source=declaration.embedded_source,
+        optional=tuple(sorted(optional_engines(declaration))),
         watchers=WATCHERS,
     )
-    names = [name for name in PORT_NAMES if declaration.embedded_source or name != "postgres"]
+    names = port_names(request.optional, embedded_source=request.embedded_source)
     running = start(request, names, fixed_ports=declaration.engines.ports, progress=progress)
     return _endpoints(declaration, folder, running.ports)
 
@@ -127,7 +129,13 @@ def services(request: EngineRequest) -> tuple[Service, ...]:
         Installation.load(request.home),
         request.heaps,
         embedded_source=request.embedded_source,
+        optional=request.optional,
     )
+
+
+def optional_engines(_declaration: Declaration) -> frozenset[str]:
+    """The engines of `stack.OPTIONAL` that this declaration needs: the one place where that is decided."""
+    return frozenset()
 
 
 def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:

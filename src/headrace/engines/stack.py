@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.endpoints import Endpoints, SourceAddress
-from headrace.engines import connect, kafka, pinot, postgres, secret_files, zookeeper
+from headrace.engines import connect, kafka, pinot, postgres, secret_files, spark, zookeeper
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.service import Service
 from headrace.errors import HeadraceError
 
-PORT_NAMES = ("postgres", "kafka", "kafka_controller", "connect", "zookeeper", *pinot.PORTS)
-"""What needs a loopback port, for the `ports` of `stack` and `endpoints`."""
+
+@dataclass(frozen=True)
+class OptionalEngine:
+    """An engine that only some projects need.
+
+    Attributes:
+        ports: the names of its loopback ports.
+        make: its definition, from folder, ports, installation and heap.
+        heap_mb: the default of its JVM heap; 0 for what is no JVM.
+    """
+
+    ports: tuple[str, ...]
+    make: Callable[[ProjectFolder, Mapping[str, int], Installation, int], Service]
+    heap_mb: int = 0
+
+
+OPTIONAL: Mapping[str, OptionalEngine] = {
+    "spark": OptionalEngine(spark.PORTS, spark.spark, spark.DEFAULT_HEAP_MB),
+}
+"""By name, in the order in which they can be started after all others."""
+
+_ALWAYS = ("postgres", "kafka", "kafka_controller", "connect", "zookeeper", *pinot.PORTS)
+
+PORT_NAMES = (*_ALWAYS, *(port for engine in OPTIONAL.values() for port in engine.ports))
+"""Everything that can need a loopback port; what a project needs of it says `port_names`."""
 
 DEFAULT_HEAPS_MB: Mapping[str, int] = {
     "zookeeper": zookeeper.DEFAULT_HEAP_MB,
     "kafka": kafka.DEFAULT_HEAP_MB,
     "connect": connect.DEFAULT_HEAP_MB,
     "pinot": pinot.DEFAULT_HEAP_MB,
+    **{name: engine.heap_mb for name, engine in OPTIONAL.items() if engine.heap_mb},
 }
+
+
+def port_names(optional: Collection[str] = (), *, embedded_source: bool = True) -> tuple[str, ...]:
+    """What needs a loopback port in a project with these optional engines."""
+    always = tuple(name for name in _ALWAYS if embedded_source or name != "postgres")
+    return (*always, *(port for name in _chosen(optional) for port in OPTIONAL[name].ports))
 
 
 def stack(
@@ -31,16 +62,18 @@ def stack(
     heaps: Mapping[str, int] | None = None,
     *,
     embedded_source: bool = True,
+    optional: Collection[str] = (),
 ) -> tuple[Service, ...]:
     """The engines of a project in an order in which they can be started. Starts and writes nothing.
 
     Args:
         project: its name, which is also that of the embedded database.
         directory: the one of `headrace.yaml`; everything goes into `.headrace` in it.
-        ports: a loopback port for every name in PORT_NAMES.
+        ports: a loopback port for every name in `port_names`.
         installation: `Installation.load()`.
         heaps: MB by engine, where they differ from DEFAULT_HEAPS_MB.
         embedded_source: whether we run the PostgreSQL too.
+        optional: names from OPTIONAL: engines this project needs besides.
 
     Raises:
         HeadraceError: `heap-of-unknown-engine`, `directory-not-usable`, `no-unprivileged-account`.
@@ -59,6 +92,10 @@ def stack(
         kafka.kafka(folder, ports, installation, heap_mb["kafka"]),
         pinot.pinot(folder, ports, installation, heap_mb["pinot"]),
         connect.connect(folder, ports, installation, heap_mb["connect"]),
+        *(
+            OPTIONAL[name].make(folder, ports, installation, heap_mb.get(name, 0))
+            for name in _chosen(optional)
+        ),
     )
     if not embedded_source:
         return services
@@ -84,6 +121,7 @@ def endpoints(
         connect_url=f"http://127.0.0.1:{ports['connect']}",
         pinot_controller_url=f"http://127.0.0.1:{ports['pinot_controller']}",
         pinot_broker_url=f"http://127.0.0.1:{ports['pinot_broker']}",
+        spark_url=f"http://127.0.0.1:{ports['spark']}" if "spark" in ports else None,
     )
 
 
@@ -104,6 +142,12 @@ def embedded_source_address(project: str, folder: ProjectFolder, ports: Mapping[
 def source_password_file(directory: Path, password: str) -> Path:
     """Keep the password of somebody's own PostgreSQL where this project's Kafka Connect may read it."""
     return secret_files.write_password_file(ProjectFolder.of(directory), password)
+
+
+def _chosen(optional: Collection[str]) -> tuple[str, ...]:
+    if unknown := set(optional) - OPTIONAL.keys():
+        raise ValueError(f"no optional engine is called {sorted(unknown)}")
+    return tuple(name for name in OPTIONAL if name in optional)
 
 
 def _usable(folder: ProjectFolder) -> ProjectFolder:

@@ -10,14 +10,14 @@ import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from signal import SIGHUP
+from signal import SIGHUP, SIGKILL
 
 from headrace.engines import ports
 from headrace.engines.adoption import live_engines
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.lifecycle import EnginesSeen, Note, Progress, alone, find_supervisor, silent
 from headrace.engines.logfile import open_for_append, tail
-from headrace.engines.process import MARK_VARIABLE, Mark
+from headrace.engines.process import MARK_VARIABLE, Mark, wait_gone
 from headrace.engines.record import EngineRecord, EnginesFile, EngineState, read_engines
 from headrace.engines.request import EngineRequest, read_request, write_request
 from headrace.engines.self_watch import FULL_DISK_BYTES
@@ -49,11 +49,12 @@ def start(
     """Bring every engine to ready and return what runs, with its ports.
 
     Idempotent: with all engines ready it changes nothing; it goes on from whatever an earlier attempt, a
-    killed supervisor or a failed engine left. If it fails or is interrupted before it is done, what it
+    killed supervisor or a failed engine left; optional engines that do not run yet are started beside those
+    that run. If it fails or is interrupted before it is done, what it
     started is stopped again; engines that were running before are left running.
 
     Args:
-        request: `ports` is filled in here.
+        request: `ports` is filled in here, `optional` with what runs already.
         port_names: every port the services need.
         fixed_ports: those the declaration asks for.
 
@@ -76,6 +77,12 @@ def start(
                 return _attach(folder, request, progress)
             except _SupervisorLeft:
                 _let_it_leave(folder, progress)
+            except _MoreWanted as more:
+                progress(Note(f"starting besides: {', '.join(more.engines)}"))
+                both = {*more.running.optional, *request.optional}
+                request = dataclasses.replace(request, optional=tuple(sorted(both)))
+                port_names = tuple(dict.fromkeys([*more.running.ports, *port_names]))
+                _replace_supervisor(folder)
         return _launch(folder, request, port_names, fixed_ports or {}, progress)
 
 
@@ -99,6 +106,24 @@ class _SupervisorLeft(Exception):
     """The supervisor that was there stops, after a `down` that was interrupted, or was killed."""
 
 
+class _MoreWanted(Exception):
+    """The supervisor that is there does not know of optional engines that are asked for."""
+
+    def __init__(self, running: EngineRequest, engines: Sequence[str]) -> None:
+        super().__init__()
+        self.running = running
+        self.engines = engines
+
+
+def _replace_supervisor(folder: ProjectFolder) -> None:
+    """End the supervisor alone: its engines go on, and the next one takes them over."""
+    supervisor = find_supervisor(folder)
+    if supervisor is not None:
+        # Not `kill`, which takes everything below with it.
+        supervisor.send(SIGKILL)
+        wait_gone([supervisor], _SUPERVISOR_PATIENCE_S)
+
+
 def _let_it_leave(folder: ProjectFolder, progress: Progress) -> None:
     """Wait for a supervisor that stops its engines; leave the engines of one that was killed alone."""
     if read_engines(folder).stopping:
@@ -109,6 +134,10 @@ def _let_it_leave(folder: ProjectFolder, progress: Progress) -> None:
 def _attach(folder: ProjectFolder, request: EngineRequest, progress: Progress) -> EngineRequest:
     """A supervisor is there: let it try again what failed, and wait for it."""
     running = read_request(folder)
+    more = sorted(set(request.optional) - set(running.optional))
+    if more and not read_engines(folder).stopping:
+        raise _MoreWanted(running, more)
+    request = dataclasses.replace(request, optional=running.optional)
     if dataclasses.replace(running, ports={}) != dataclasses.replace(request, ports={}):
         progress(Note("engines keep the settings they run with; `headrace down` and `up` apply the new ones"))
     failed = {

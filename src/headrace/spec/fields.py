@@ -26,6 +26,7 @@ PORT_NAMES = (
     "pinot_broker",
     "pinot_server",
     "pinot_server_admin",
+    "spark",
 )
 """The ports a declaration can fix; the engines' own list is held to it by a test."""
 

@@ -36,7 +36,7 @@ from headrace.spec.view_list import views_as_mapping
 
 Index = Literal["inverted", "range", "bloom", "json", "text"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot"]
+JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot", "spark"]
 MaskName = Literal["hash", "redact"]
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from headrace.engines.folder import ProjectFolder
@@ -21,24 +22,28 @@ STARTED = ("postgres", "kafka", "connect")
 
 
 class CaptureEngines:
-    """The engines a row meets before Pinot, in a folder of their own."""
+    """The engines a row meets before Pinot, in a folder of their own.
 
-    def __init__(self) -> None:
+    Attributes:
+        services: what can be started, by name.
+    """
+
+    def __init__(self, started: Collection[str] = STARTED, optional: Collection[str] = ()) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="headrace-test-capture-"))
         self.directory.chmod(0o755)  # PostgreSQL runs as somebody else when we are root
         folder = ProjectFolder.of(self.directory)
         for made in (folder.root, folder.run, folder.logs):
             made.mkdir(parents=True, exist_ok=True)
         ports = _free_ports()
-        installation = install(headrace_home(), lambda line: None)
-        services = stack(PROJECT, self.directory, ports, installation, {"connect": 768})
-        self._services = {service.name: service for service in services if service.name in STARTED}
+        installation = self.installation = install(headrace_home(), lambda line: None)
+        services = stack(PROJECT, self.directory, ports, installation, {"connect": 768}, optional=optional)
+        self.services = {service.name: service for service in services if service.name in started}
         self._running: dict[str, tuple[ProcessIdentity, subprocess.Popen[bytes]]] = {}
         self.endpoints = endpoints(PROJECT, self.directory, ports)
 
     def start(self, name: str) -> None:
         """Start one engine and wait until it serves."""
-        service = self._services[name]
+        service = self.services[name]
         service.prepare()
         process = spawn(
             service.command,
@@ -70,7 +75,7 @@ class CaptureEngines:
     def stop(self) -> None:
         """Stop what still runs, the last started first, and clear the folder away."""
         for name, (identity, process) in reversed(list(self._running.items())):
-            service = self._services[name]
+            service = self.services[name]
             terminate(identity, stop_signal=service.stop_signal, timeout_s=service.stop_timeout_s)
             process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)

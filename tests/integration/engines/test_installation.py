@@ -73,6 +73,7 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
         "postgres": True,
         "kafka": False,
         "debezium": False,
+        "spark": False,
         "zookeeper": False,
         "pinot": False,
         "headrace-java": False,

@@ -44,7 +44,7 @@ class SmallProject:
     def describe(self, **services: dict[str, Any]) -> None:
         (self.directory / "small.json").write_text(json.dumps(services))
 
-    def request(self) -> EngineRequest:
+    def request(self, *optional: str) -> EngineRequest:
         return EngineRequest(
             project="small",
             directory=self.directory,
@@ -52,11 +52,12 @@ class SmallProject:
             services="tests.integration.lifecycle.small_services:services",
             watchers=("tests.integration.lifecycle.small_services:watchers",),
             restart=self.policy,
+            optional=optional,
         )
 
-    def up(self, events: list[Event] | None = None) -> EngineRequest:
+    def up(self, events: list[Event] | None = None, *optional: str) -> EngineRequest:
         names = json.loads((self.directory / "small.json").read_text())
-        return start(self.request(), names, progress=(events if events is not None else []).append)
+        return start(self.request(*optional), names, progress=(events if events is not None else []).append)
 
     def down(self, *, purge: bool = False) -> Stopped:
         return stop(self.folder, purge=purge)

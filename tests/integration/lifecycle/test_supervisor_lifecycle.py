@@ -64,6 +64,24 @@ def test_second_up_does_nothing(project: SmallProject) -> None:
     assert len(project.events("started")) == 3
 
 
+def test_an_optional_engine_joins_those_that_run(project: SmallProject) -> None:
+    project.describe(**THREE)
+    first = project.up()
+    before = [project.process(name) for name in THREE]
+    project.describe(**THREE, extra={"depends_on": ["store"]})
+
+    second = project.up([], "extra")
+
+    assert project.is_ready("extra")
+    assert [project.process(name) for name in THREE] == before
+    assert len(project.events("started")) == 4
+    assert second.ports.items() >= first.ports.items()
+    # One that is not asked for any more goes on until `down`: what it holds may have to be cleared away.
+    assert project.up().optional == ("extra",)
+    assert project.is_ready("extra")
+    assert project.down().engines == ("answer", "extra", "log", "store")
+
+
 def test_engine_killed_is_started_again_and_its_children_are_cleared_away(project: SmallProject) -> None:
     project.describe(**THREE)
     project.up()

@@ -6,7 +6,7 @@ import pytest
 
 from headrace.engines import jvm, kafka, pinot
 from headrace.engines.installation import Installation
-from headrace.engines.stack import DEFAULT_HEAPS_MB, PORT_NAMES, endpoints, stack
+from headrace.engines.stack import DEFAULT_HEAPS_MB, OPTIONAL, PORT_NAMES, endpoints, port_names, stack
 from headrace.errors import HeadraceError
 
 PORTS = {name: 20_000 + at for at, name in enumerate(PORT_NAMES)}
@@ -22,6 +22,7 @@ def installation(tmp_path: Path) -> Installation:
         connect_classpath="/engines/kafka.jar:/engines/connect.jar",
         connect_plugin_path=tmp_path / "debezium",
         pinot_classpath="/engines/pinot.jar",
+        spark_classpath="/engines/spark.jar",
         headrace_java=tmp_path / "java",
         class_archives=tmp_path / "archives",
         java=Path("/usr/bin/java"),
@@ -32,7 +33,7 @@ def installation(tmp_path: Path) -> Installation:
 def test_dependencies_come_first_and_every_port_has_one_owner(
     tmp_path: Path, installation: Installation
 ) -> None:
-    services = stack("shop", tmp_path, PORTS, installation)
+    services = stack("shop", tmp_path, PORTS, installation, optional=OPTIONAL)
     seen = set[str]()
     for service in services:
         assert set(service.depends_on) <= seen
@@ -46,15 +47,27 @@ def test_without_embedded_source_there_is_no_postgres(tmp_path: Path, installati
     assert "postgres" not in {service.name for service in services}
 
 
+def test_an_optional_engine_is_there_when_it_is_asked_for(tmp_path: Path, installation: Installation) -> None:
+    assert "spark" not in {service.name for service in stack("shop", tmp_path, PORTS, installation)}
+    assert "spark" not in port_names()
+    assert set(port_names({"spark"})) - set(port_names()) == {"spark"}
+    services = stack("shop", tmp_path, PORTS, installation, optional={"spark"})
+    assert [service.name for service in services][-1] == "spark"
+    with pytest.raises(ValueError, match="nonesuch"):
+        stack("shop", tmp_path, PORTS, installation, optional={"nonesuch"})
+
+
 def test_heaps_are_stated_and_can_be_changed(tmp_path: Path, installation: Installation) -> None:
-    services = stack("shop", tmp_path, PORTS, installation, {"pinot": 4096}, embedded_source=False)
+    services = stack(
+        "shop", tmp_path, PORTS, installation, {"pinot": 4096}, embedded_source=False, optional=OPTIONAL
+    )
     assert {service.name: service.heap_mb for service in services} == {**DEFAULT_HEAPS_MB, "pinot": 4096}
     assert all(f"-Xmx{service.heap_mb}m" in service.command for service in services)
 
 
 def test_a_heap_for_what_is_no_engine_is_refused(tmp_path: Path, installation: Installation) -> None:
-    with pytest.raises(HeadraceError, match="no engine spark"):
-        stack("shop", tmp_path, PORTS, installation, {"spark": 1})
+    with pytest.raises(HeadraceError, match="no engine flink"):
+        stack("shop", tmp_path, PORTS, installation, {"flink": 1})
 
 
 def test_a_path_kafka_would_cut_is_refused(tmp_path: Path, installation: Installation) -> None:
