@@ -32,11 +32,21 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   static final int FLOOD_EVENTS = 64;
   static final long GATHER_MS = 50;
 
+  private final long _gatherMs;
   private final ArrayDeque<Sized> _events = new ArrayDeque<>();
   private long _bytes;
   /** How many events the taker waits for; 0 while it does not wait. */
   private int _awaited;
   private boolean _flood;
+
+  ArrivalQueue() {
+    this(GATHER_MS);
+  }
+
+  /** @param gatherMs how long a taker waits in a flood */
+  ArrivalQueue(long gatherMs) {
+    _gatherMs = gatherMs;
+  }
 
   /** Measuring an event means walking through it: done once. */
   private record Sized(DataChangeEvent event, long bytes) {
@@ -86,7 +96,7 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
       throws InterruptedException {
     await(1, timeoutMs);
     if (_flood) {
-      await(most, GATHER_MS);
+      await(most, _gatherMs);
     }
     List<DataChangeEvent> taken = new ArrayList<>(Math.min(most, _events.size()));
     while (taken.size() < most && !_events.isEmpty()) {

@@ -125,38 +125,42 @@ class ArrivalQueueTest {
 
   @Test
   void aSingleEventNeverWaitsForOthers() throws InterruptedException {
-    _queue.enqueue(event(1));
-    assertEquals(1, _queue.take(2048, LONG_MS).size());
-    _queue.enqueue(event(1));
-    long began = System.nanoTime();
-    assertEquals(1, _queue.take(2048, LONG_MS).size());
-    assertTrue(System.nanoTime() - began < TimeUnit.MILLISECONDS.toNanos(ArrivalQueue.GATHER_MS));
+    ArrivalQueue queue = new ArrivalQueue(LONG_MS);
+    for (int i = 0; i < 3; i++) {
+      queue.enqueue(event(1));
+      assertEquals(1, assertTimeoutPreemptively(Duration.ofSeconds(20), () -> queue.take(2048, LONG_MS)).size());
+    }
+  }
+
+  private static ArrivalQueue flooded(long gatherMs) throws InterruptedException {
+    ArrivalQueue queue = new ArrivalQueue(gatherMs);
+    for (int i = 0; i < ArrivalQueue.FLOOD_EVENTS; i++) {
+      queue.enqueue(event(1));
+    }
+    assertEquals(ArrivalQueue.FLOOD_EVENTS, queue.take(ArrivalQueue.FLOOD_EVENTS, LONG_MS).size());
+    queue.enqueue(event(1));
+    return queue;
   }
 
   @Test
   void inAFloodAFullBatchIsGathered() throws InterruptedException {
-    enqueuing(ArrivalQueue.FLOOD_EVENTS, 1, new CountDownLatch(1)).join();
-    assertEquals(ArrivalQueue.FLOOD_EVENTS, _queue.take(ArrivalQueue.FLOOD_EVENTS, LONG_MS).size());
-    _queue.enqueue(event(1));
+    ArrivalQueue queue = flooded(LONG_MS);
     Thread rest = new Thread(() -> {
       try {
-        Thread.sleep(ArrivalQueue.GATHER_MS / 10);
-        _queue.enqueue(event(1));
+        queue.enqueue(event(1));
+        queue.enqueue(event(1));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
     });
     rest.start();
-    assertEquals(2, _queue.take(2, LONG_MS).size());
+    assertEquals(3, queue.take(3, LONG_MS).size());
     rest.join();
   }
 
   @Test
   void gatheringEndsWhenNoMoreComes() throws InterruptedException {
-    enqueuing(ArrivalQueue.FLOOD_EVENTS, 1, new CountDownLatch(1)).join();
-    _queue.take(ArrivalQueue.FLOOD_EVENTS, LONG_MS);
-    _queue.enqueue(event(1));
-    List<DataChangeEvent> taken = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> _queue.take(2, LONG_MS));
-    assertEquals(1, taken.size());
+    ArrivalQueue queue = flooded(ArrivalQueue.GATHER_MS);
+    assertEquals(1, assertTimeoutPreemptively(Duration.ofSeconds(20), () -> queue.take(2, LONG_MS)).size());
   }
 }
