@@ -115,7 +115,10 @@ def endpoints(declaration: Declaration, directory: Path) -> Endpoints:
             hint="run `headrace up`",
             where=Where(file=str(folder.directory)),
         )
-    return _endpoints(declaration, folder, read_ports(folder))
+    # A port may be on record of an engine that this project had once.
+    running = {name for engine in seen.engines for name in engine.ports}
+    ports = {name: port for name, port in read_ports(folder).items() if name in running}
+    return _endpoints(declaration, folder, ports)
 
 
 def services(request: EngineRequest) -> tuple[Service, ...]:
@@ -133,9 +136,9 @@ def services(request: EngineRequest) -> tuple[Service, ...]:
     )
 
 
-def optional_engines(_declaration: Declaration) -> frozenset[str]:
+def optional_engines(declaration: Declaration) -> frozenset[str]:
     """The engines of `stack.OPTIONAL` that this declaration needs: the one place where that is decided."""
-    return frozenset()
+    return frozenset({"spark"} if declaration.views else ())
 
 
 def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:
