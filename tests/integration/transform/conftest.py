@@ -11,7 +11,7 @@ from headrace.engines.folder import ProjectFolder
 from tests.integration.capture.engines import CaptureEngines
 from tests.integration.transform.bench import TransformBench
 
-BATCH_MS = 3000
+BATCH_MS = 8000
 """Short, so that a test sees several boundaries."""
 
 
