@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.integration.capture.engines import CaptureEngines
 
 Json = dict[str, object]
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 class TransformBench:
@@ -64,7 +64,12 @@ class TransformBench:
         """One transaction, as Kafka Connect writes them: its marker takes an offset too."""
         if self._producer is None:
             self._producer = Producer(
-                {"bootstrap.servers": self.bootstrap, "transactional.id": self.mark, "linger.ms": 0}
+                {
+                    "bootstrap.servers": self.bootstrap,
+                    "transactional.id": self.mark,
+                    "linger.ms": 0,
+                    "log_level": 0,
+                }
             )
             self._producer.init_transactions()
         self._producer.begin_transaction()
@@ -117,6 +122,7 @@ class TransformBench:
     def clear(self) -> None:
         for name in self._views:
             self.http.delete(f"/views/{name}")
+        self._producer = None
         self.http.close()
         for future in self._admin.delete_topics(self._topics).values():
             future.result()

@@ -18,7 +18,7 @@ from tests.temporary_postgres import postgres_server
 
 __all__ = ["postgres_server"]
 
-BATCH_MS = 3000
+BATCH_MS = 8000
 """Short, so that a test sees several boundaries."""
 
 
