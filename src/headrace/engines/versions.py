@@ -72,3 +72,6 @@ ZOOKEEPER = EngineVersion("zookeeper", "3.5.8", "comes with Pinot")
 
 FROM_MAVEN = (KAFKA, DEBEZIUM, PINOT)
 ALL = (POSTGRES, KAFKA, DEBEZIUM, ZOOKEEPER, PINOT)
+
+SUPERSET = EngineVersion("superset", "6.1.0", "PyPI: apache-superset, pinotdb")
+"""Not among ALL: only a project with a dashboard needs it."""

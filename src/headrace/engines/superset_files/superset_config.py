@@ -1,0 +1,193 @@
+"""Superset's configuration, the same for every project: what differs stands in `settings.json` beside it.
+
+It runs inside Superset's own Python environment, which knows nothing of headrace. Promise: no number comes
+from a cache, a partial answer of Pinot is an error, decimals keep every digit, nothing of a row is logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pinotdb import db as driver
+from pinotdb import exceptions
+from superset.utils.log import AbstractEventLogger
+from superset.utils.logging_configurator import LoggingConfigurator
+
+_SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text(encoding="utf-8"))
+
+SECRET_KEY = Path(_SETTINGS["secret_key_file"]).read_text(encoding="utf-8").strip()
+SQLALCHEMY_DATABASE_URI = f"sqlite:///{_SETTINGS['metadata']}?check_same_thread=false&timeout=30"
+SQLALCHEMY_EXAMPLES_URI = SQLALCHEMY_DATABASE_URI
+APP_NAME = _SETTINGS["title"]
+
+# -- who may do what ------------------------------------------------------------------------------------
+
+WTF_CSRF_ENABLED = True
+ENABLE_CORS = False
+PUBLIC_ROLE_LIKE = None
+FAB_API_SWAGGER_UI = False
+PREVENT_UNSAFE_DB_CONNECTIONS = True
+SHOW_STACKTRACE = False
+DATASET_IMPORT_ALLOWED_DATA_URLS: list[str] = []
+ENABLE_UI_THEME_ADMINISTRATION = False
+THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = _SETTINGS["cookie"]  # a browser keeps cookies by host, not by port
+TALISMAN_ENABLED = True
+TALISMAN_CONFIG = {
+    # Nothing but this server: the page works, and tells nobody, without a network.
+    "content_security_policy": {
+        "base-uri": ["'self'"],
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": "'none'",
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'", "data:"],
+        "script-src": ["'self'", "'strict-dynamic'"],
+        "frame-ancestors": ["'self'"],
+    },
+    "content_security_policy_nonce_in": ["script-src"],
+    "force_https": False,
+    "session_cookie_secure": False,
+}
+
+# -- numbers are of now ---------------------------------------------------------------------------------
+
+CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+DEFAULT_RELATIVE_START_TIME = "now"
+DEFAULT_RELATIVE_END_TIME = "now"
+DASHBOARD_AUTO_REFRESH_MODE = "force"
+DASHBOARD_AUTO_REFRESH_INTERVALS = [
+    [0, "Don't refresh"],
+    [1, "1 second"],
+    [5, "5 seconds"],
+    [10, "10 seconds"],
+    [30, "30 seconds"],
+    [60, "1 minute"],
+    [300, "5 minutes"],
+    [3600, "1 hour"],
+]
+SUPERSET_WEBSERVER_TIMEOUT = 60
+# Superset's own grains round to the nearest: a row of 10:04 would stand at 10:05.
+_MINUTES = {"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT30M": 30}
+_SECONDS = {"PT1S": 1, "PT5S": 5, "PT10S": 10, "PT30S": 30}
+_GRAINS_S = _SECONDS | {grain: minutes * 60 for grain, minutes in _MINUTES.items()}
+TIME_GRAIN_ADDONS = {"PT10S": "10 seconds"}
+TIME_GRAIN_ADDON_EXPRESSIONS = {
+    "pinot": {
+        grain: f"DATETIMECONVERT({{col}}, '1:MILLISECONDS:EPOCH', '1:MILLISECONDS:TIMESTAMP', '{s}:SECONDS')"
+        for grain, s in _GRAINS_S.items()
+    }
+}
+
+# -- nothing that grows or phones home ------------------------------------------------------------------
+
+CELERY_CONFIG = None
+FEATURE_FLAGS = {"ALERT_REPORTS": False, "THUMBNAILS": False, "GLOBAL_ASYNC_QUERIES": False}
+
+
+class _NoEvents(AbstractEventLogger):
+    """Superset writes a row for every request otherwise: a dashboard that refreshes would fill the disk."""
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Forget it."""
+
+
+EVENT_LOGGER = _NoEvents()
+
+_TEXTS = re.compile(r"'(?:[^']|'')*'")
+_MESSAGE_LENGTH = 300
+
+
+class _WithoutValues(logging.Formatter):
+    """One line: texts in quotes are blotted out, of an exception only the kind is told."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = record.getMessage().splitlines()
+        message = _TEXTS.sub("'?'", lines[0] if lines else "")[:_MESSAGE_LENGTH]
+        kind = record.exc_info[0] if record.exc_info else None
+        raised = f" ({kind.__module__}.{kind.__name__})" if kind else ""
+        return f"{self.formatTime(record)} {record.levelname} {record.name}: {message}{raised}"
+
+
+class _OneBoundedLog(LoggingConfigurator):
+    def configure_logging(self, app_config: Any, debug_mode: bool) -> None:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_WithoutValues())
+        root = logging.getLogger()
+        root.handlers[:] = [handler]
+        root.setLevel(logging.WARNING)
+        logging.captureWarnings(True)
+        # These quote statements over several lines.
+        logging.getLogger("py.warnings").setLevel(logging.ERROR)
+        logging.getLogger("superset.sql.parse").setLevel(logging.CRITICAL)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+LOGGING_CONFIGURATOR = _OneBoundedLog()
+
+# -- Pinot ----------------------------------------------------------------------------------------------
+
+_WHOLE_TABLE = re.compile(r'FROM\s*\(\s*SELECT \* FROM ("\w+")\s*\)\s*AS\s+"?virtual_table"?')
+
+
+def SQL_QUERY_MUTATOR(sql: str, **_: Any) -> str:  # noqa: N802
+    """Ask the physical table itself: a dataset is `SELECT * FROM` one, and Pinot knows no subquery."""
+    return _WHOLE_TABLE.sub(r"FROM \1", sql)
+
+
+_FLOATS = frozenset({"FLOAT", "DOUBLE"})
+_INFINITE = frozenset({"Infinity", "-Infinity", "NaN"})
+
+
+def _number(value: Any, kind: str) -> Any:
+    """A value of the broker's JSON; Pinot writes an aggregate over nothing as an infinity."""
+    if value is None or isinstance(value, list | bool):
+        return value
+    if str(value) in _INFINITE:
+        return None
+    if kind == "BIG_DECIMAL":
+        return Decimal(str(value))
+    return float(value) if kind in _FLOATS else value
+
+
+def _strict(self: Any, query: Any, answer: Any) -> Any:
+    """The whole answer or an error; the driver takes what there is."""
+    try:
+        payload = json.loads(answer.content, parse_float=Decimal)
+    except ValueError:
+        raise exceptions.DatabaseError(f"Pinot answered {answer.status_code} without JSON") from None
+    if answer.status_code != 200:
+        raise exceptions.ProgrammingError(f"Pinot answered {answer.status_code}")
+    if payload.get("exceptions"):
+        first = payload["exceptions"][0]
+        lines = str(first.get("message", "")).strip().splitlines()
+        raise exceptions.DatabaseError(f"Pinot error {first.get('errorCode')}: {(lines or [''])[0][:200]}")
+    queried, responded = payload.get("numServersQueried", 0), payload.get("numServersResponded", 0)
+    if responded < queried or payload.get("partialResult") or payload.get("numGroupsLimitReached"):
+        raise exceptions.DatabaseError("Pinot answered from a part of the rows only")
+    table = payload.get("resultTable")
+    if queried == 0 or table is None:
+        raise exceptions.DatabaseError("no Pinot server was asked")
+    names = table["dataSchema"]["columnNames"]
+    kinds = table["dataSchema"]["columnDataTypes"]
+    rows = [[_number(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in table["rows"]]
+    types = driver.get_types_from_column_data_types(kinds)
+    self.timeUsedMs = payload.get("timeUsedMs", -1)
+    self.raw_query_response = None
+    self._results = driver.convert_result_if_required(types, rows)
+    self.description = driver.get_description_from_types(names, types)
+    self.schema = driver.get_columns_and_types(names, kinds)
+    return self
+
+
+driver.Cursor.normalize_query_response = _strict
