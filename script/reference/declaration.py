@@ -40,6 +40,7 @@ tables:
     key: [device, sequence]
     exclude: [payload]
     partitions: 4
+dashboard: {title: "Shop, live", refresh_seconds: 5}
 engines:
   heap: {pinot: 2GiB}
 ```
@@ -58,6 +59,7 @@ _PARTS = (
     ("source", "Source", "`source:`"),
     ("A table's options", "TableOptions", "`tables: {NAME: …}`"),
     ("retention", "Retention", "`tables: {NAME: {retention: …}}`"),
+    ("dashboard", "Dashboard", "`dashboard:`"),
     ("engines", "Engines", "`engines:`"),
 )
 

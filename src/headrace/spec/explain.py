@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from headrace.errors import HeadraceError, Where
-from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions
+from headrace.spec.model import Dashboard, Declaration, Engines, Retention, Source, TableOptions
 from headrace.spec.places import Places
 from headrace.spec.secret import redact
 
@@ -18,6 +18,7 @@ _PARTS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("source",): Source,
     ("tables", "*"): TableOptions,
     ("tables", "*", "retention"): Retention,
+    ("dashboard",): Dashboard,
     ("engines",): Engines,
 }
 _LATER = {

@@ -98,7 +98,7 @@ def _number(name: str, slot: str, title: str, metric: str, d3_format: str, oracl
         "viz_type": "big_number_total",
         "metric": metric,
         "adhoc_filters": [],
-        "header_font_size": 0.4,
+        "header_font_size": 0.5,
         "subheader_font_size": 0.15,
         "subtitle": "",
         "y_axis_format": d3_format,
@@ -188,6 +188,7 @@ def _newest(name: str, contract: TableContract) -> Chart:
         "row_limit": NEWEST_ROWS,
         "server_pagination": False,
         "table_timestamp_format": "%Y-%m-%d %H:%M:%S",
+        "column_config": _cell_formats(listed[:_TABLE_COLUMNS]),
         "allow_render_html": False,
         "show_cell_bars": False,
         "color_pn": False,
@@ -195,6 +196,21 @@ def _newest(name: str, contract: TableContract) -> Chart:
     query = _query(list[object](names), [], NEWEST_ROWS)
     query["orderby"] = order
     return Chart("newest", name, "Newest rows", "table", params, query)
+
+
+def _cell_formats(columns: list[Column]) -> Json:
+    """Dates without a time of day, decimals as they are declared, floating numbers without their noise."""
+    found: Json = {}
+    for column in columns:
+        if column.conversion is Conversion.DATE:
+            found[column.name] = {"d3TimeFormat": "%Y-%m-%d"}
+        elif column.conversion is Conversion.DECIMAL:
+            found[column.name] = {"d3NumberFormat": number_format(column)}
+        elif column.conversion in {Conversion.FLOAT, Conversion.DOUBLE}:
+            found[column.name] = {"d3NumberFormat": ".6~g"}
+        elif column.conversion in {Conversion.INT, Conversion.LONG}:
+            found[column.name] = {"d3NumberFormat": "d"}
+    return found
 
 
 def _query(columns: list[object], metrics: list[str], row_limit: int) -> Json:

@@ -88,6 +88,10 @@ class SupersetClient:
         """One of them whole."""
         return cast(Json, self._document("GET", f"/api/v1/{kind}/{number}")["result"])
 
+    def post(self, kind: str, document: Mapping[str, object]) -> None:
+        """Make one of them."""
+        self._send("POST", f"/api/v1/{kind}/", document=document)
+
     def put(self, kind: str, number: int, changes: Mapping[str, object]) -> None:
         """Change fields of one of them."""
         self._send("PUT", f"/api/v1/{kind}/{number}", document=changes)
