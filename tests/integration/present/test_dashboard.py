@@ -48,7 +48,7 @@ def test_import_read_import_delete(filled: Bench) -> None:
     dashboard.delete()
     dashboard.delete()
     assert dashboard.read() is None
-    assert {kind: filled.client.list(kind) for kind in before} == dict.fromkeys(before, [])
+    assert {kind: filled.client.list(kind) for kind in before} == {kind: [] for kind in before}
 
 
 def test_changes_by_hand_are_seen_and_put_back(dashboard: Dashboard) -> None:
