@@ -45,7 +45,7 @@ def row(number: int) -> dict[str, object]:
         "country": COUNTRIES[number % 4] if number % 3 else None,
         "quantity": number % 5 or None,
         "unit_price": Decimal(number % 1000) / 100,
-        "total": Decimal(900_000_000_000 + number) / 100 if number % 10 else None,
+        "total": Decimal(900_000_000_000 + number * number % 101) / 100 if number % 10 else None,
         "weight": number / 7,
         "paid": bool(number % 2),
         "due": (BEGAN + timedelta(days=number % 30)).date(),
@@ -75,7 +75,8 @@ class Bench:
         names = CaptureNames(PROJECT, number)
         topic = names.topic(ORDERS.table)
         bootstrap = self.running.endpoints.kafka_bootstrap
-        AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(topic, 1)])[topic].result()
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.create_topics([NewTopic(topic, 1)])[topic].result()
         table = ServedTable(self.pinot, ORDERS, names, Placement(bootstrap), Status.LIVE)
         table.apply()
         wait_until_consuming(self.pinot, table.name)

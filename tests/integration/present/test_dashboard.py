@@ -25,6 +25,8 @@ from tests.integration.present.browser import Browser, chromium
 from tests.integration.present.conftest import ROWS, Bench, row, wait_for_offset
 from tests.unit.present.contracts import ORDERS
 
+SQL = 'SELECT * FROM "shop_orders_1"'
+
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 
@@ -72,7 +74,7 @@ def test_changes_by_hand_are_seen_and_put_back(dashboard: Dashboard) -> None:
 def test_delete_and_apply_leave_what_others_made(dashboard: Dashboard) -> None:
     client = dashboard.client
     database = int(str(client.list("database")[0]["id"]))
-    client.post("dataset", {"database": database, "table_name": "x", "sql": "SELECT 1"})
+    client.post("dataset", {"database": database, "table_name": "x", "sql": SQL})
     client.post("dashboard", {"dashboard_title": "somebody's"})
     dashboard.apply()
     dashboard.delete()
@@ -88,7 +90,7 @@ def test_a_dataset_of_the_same_name_is_told(dashboard: Dashboard) -> None:
     database = int(str(client.list("database")[0]["id"]))
     mine = next(one for one in client.list("dataset"))
     client.delete("dataset", int(str(mine["id"])))
-    client.post("dataset", {"database": database, "table_name": "orders", "sql": "SELECT 1"})
+    client.post("dataset", {"database": database, "table_name": "orders", "sql": SQL})
     with pytest.raises(HeadraceError) as caught:
         dashboard.apply()
     assert caught.value.code == "present-name-taken"
@@ -114,7 +116,7 @@ def test_every_chart_shows_what_the_rows_say(dashboard: Dashboard, filled: Bench
     totals = [one["total"] for one in rows if one["total"] is not None]
     assert answers["rows"].rows == ((ROWS,),)
     exact = sum((Decimal(str(total)) for total in totals), Decimal())
-    assert float(exact) != exact, "the sum is to be one that a double does not hold"
+    assert Decimal(float(exact)) != exact, "the sum is to be one that a double does not hold"
     assert answers["sum-1"].rows == ((exact,),)
     assert answers["sum-2"].rows == ((sum(int(str(one["quantity"] or 0)) for one in rows),),)
     assert Counter(dict(answers["groups"].rows)) == Counter(one["status"] for one in rows)
