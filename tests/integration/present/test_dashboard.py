@@ -120,10 +120,11 @@ def test_every_chart_shows_what_the_rows_say(dashboard: Dashboard, filled: Bench
     assert answers["sum-1"].rows == ((exact,),)
     assert answers["sum-2"].rows == ((sum(int(str(one["quantity"] or 0)) for one in rows),),)
     assert Counter(dict(answers["groups"].rows)) == Counter(one["status"] for one in rows)
-    days: dict[int | None, Decimal] = {}
+    days: dict[int | None, Decimal | None] = {}
     for one in rows:
         day = midnight_ms(one["placed_at"])
-        days[day] = days.get(day, Decimal()) + Decimal(str(one["total"] or 0))
+        known, total = days.get(day), one["total"]
+        days[day] = known if total is None else (known or Decimal()) + Decimal(str(total))
     assert dict(answers["series"].rows) == days
     [[age]] = answers["age"].rows
     assert isinstance(age, Decimal | int)
