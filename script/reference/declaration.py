@@ -47,6 +47,7 @@ views:
       FROM sales.orders
       GROUP BY country
     indexes: {country: inverted}
+dashboard: {title: "Shop, live", refresh_seconds: 5}
 engines:
   heap: {pinot: 2GiB}
 ```
@@ -66,6 +67,7 @@ _PARTS = (
     ("A table's options", "TableOptions", "`tables: {NAME: …}`"),
     ("retention", "Retention", "`tables: {NAME: {retention: …}}`"),
     ("A view's options", "ViewOptions", "`views: {NAME: …}`, or the SQL alone, `views: {NAME: SELECT …}`."),
+    ("dashboard", "Dashboard", "`dashboard:`"),
     ("engines", "Engines", "`engines:`"),
 )
 

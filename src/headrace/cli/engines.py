@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,12 +19,25 @@ app = typer.Typer(
 )
 
 
+class Optional(StrEnum):
+    """Engines that are installed when they are asked for."""
+
+    SUPERSET = "superset"
+
+
 @app.command("install")
 def install(
     json: Json = False,
     trial: Annotated[
         bool, typer.Option("--trial/--no-trial", help="Start every engine once, in a temporary folder.")
     ] = True,
+    optional: Annotated[
+        list[Optional] | None,
+        typer.Option(
+            "--with",
+            help="An engine that only some projects need; `headrace up` installs what a declaration needs.",
+        ),
+    ] = None,
 ) -> None:
     """Download the engines, check every file against its checksum, compile headrace's own classes.
 
@@ -40,6 +54,10 @@ def install(
     from headrace.engines.install import install as install_engines
 
     installation = install_engines(headrace_home(), output.note, try_engines=trial)
+    if Optional.SUPERSET in (optional or ()):
+        from headrace.engines.superset_install import install_superset
+
+        install_superset(headrace_home(), output.note)
     if json:
         output.answer_json({"ok": True, "home": str(installation.home), "engines": _documents()})
         return

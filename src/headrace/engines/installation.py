@@ -184,10 +184,8 @@ def class_archives_folder(found: jdk.Jdk, home: Path) -> Path:
     return engines_folder(home) / f"class-archives-{digest[:16]}"
 
 
-def not_installed(cause: str) -> HeadraceError:
-    return HeadraceError(
-        "engines-not-installed", "the engines are not installed", cause=cause, hint="headrace engines install"
-    )
+def not_installed(cause: str, remedy: str = "headrace engines install") -> HeadraceError:
+    return HeadraceError("engines-not-installed", "the engines are not installed", cause=cause, hint=remedy)
 
 
 def find_postgres_bin() -> Path:

@@ -10,6 +10,8 @@ from headrace.engines.folder import ProjectFolder, write_atomically
 
 PASSWORD = "source.password"  # noqa: S105 - a file name
 PROPERTIES = "source.properties"
+SUPERSET_PASSWORD = "superset.password"  # noqa: S105
+SUPERSET_KEY = "superset.key"
 
 
 def folder(project: ProjectFolder) -> Path:
@@ -22,10 +24,7 @@ def folder(project: ProjectFolder) -> Path:
 
 def embedded_password(project: ProjectFolder) -> str:
     """The password of the embedded PostgreSQL: random, made at the first call, the same ever after."""
-    path = folder(project) / PASSWORD
-    if not path.exists():
-        write_atomically(path, secrets.token_urlsafe(24), mode=0o600)
-    return path.read_text()
+    return _kept(folder(project) / PASSWORD, 24)
 
 
 def write_password_file(project: ProjectFolder, password: str) -> Path:
@@ -39,3 +38,26 @@ def write_password_file(project: ProjectFolder, password: str) -> Path:
     if not path.exists() or path.read_text() != text:
         write_atomically(path, text, mode=0o600)
     return path
+
+
+def superset_password(project: ProjectFolder) -> str:
+    """The password of Superset's administrator: random, made at the first call, the same ever after."""
+    return _kept(superset_password_file(project), 24)
+
+
+def superset_password_file(project: ProjectFolder) -> Path:
+    """Where people find it; nothing prints it."""
+    return folder(project) / SUPERSET_PASSWORD
+
+
+def superset_key(project: ProjectFolder) -> Path:
+    """The file of the key Superset signs its sessions with; made at the first call."""
+    path = folder(project) / SUPERSET_KEY
+    _kept(path, 48)
+    return path
+
+
+def _kept(path: Path, random_bytes: int) -> str:
+    if not path.exists():
+        write_atomically(path, secrets.token_urlsafe(random_bytes), mode=0o600)
+    return path.read_text()

@@ -118,3 +118,6 @@ SPARK = EngineVersion(
 
 FROM_MAVEN = (KAFKA, DEBEZIUM, PINOT, SPARK)
 ALL = (POSTGRES, KAFKA, DEBEZIUM, SPARK, ZOOKEEPER, PINOT)
+
+SUPERSET = EngineVersion("superset", "6.1.0", "PyPI: apache-superset, pinotdb")
+"""Not among ALL: only a project with a dashboard needs it."""

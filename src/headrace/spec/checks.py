@@ -32,6 +32,7 @@ def check(declaration: Declaration) -> list[Failure]:
         failures.extend(_view(name, options))
     failures.extend(_served_names(declaration))
     failures.extend(_topics(declaration))
+    failures.extend(_dashboard(declaration))
     failures.extend(_ports(declaration))
     return failures
 
@@ -212,6 +213,28 @@ def _topics(declaration: Declaration) -> Iterator[Failure]:
                 f"{first} and {declared.table} would share one Kafka topic",
                 "carry one of them in a project of its own",
                 cause="Kafka and Debezium turn dots and other characters of names into `_`",
+            )
+
+
+def _dashboard(declaration: Declaration) -> Iterator[Failure]:
+    if declaration.dashboard is None or declaration.dashboard.tables is None:
+        return
+    known = [declared.served_name for declared in declaration.declared]
+    listed = declaration.dashboard.tables
+    for place, name in enumerate(listed):
+        if name not in known:
+            yield Failure(
+                "declaration-dashboard-table",
+                f"dashboard.tables.{place}",
+                f"the dashboard is to show {name}, which nothing here is queried as",
+                f"there are {', '.join(known)}",
+            )
+        elif name in listed[:place]:
+            yield Failure(
+                "declaration-dashboard-table",
+                f"dashboard.tables.{place}",
+                f"the dashboard is to show {name} twice",
+                "keep one",
             )
 
 

@@ -9,7 +9,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from headrace.errors import HeadraceError, Where
-from headrace.spec.model import Declaration, Engines, Retention, Source, TableOptions, ViewOptions
+from headrace.spec.model import (
+    Dashboard,
+    Declaration,
+    Engines,
+    Retention,
+    Source,
+    TableOptions,
+    ViewOptions,
+)
 from headrace.spec.places import Places
 from headrace.spec.secret import redact
 
@@ -20,6 +28,7 @@ _PARTS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("tables", "*", "retention"): Retention,
     ("views", "*"): ViewOptions,
     ("views", "*", "retention"): Retention,
+    ("dashboard",): Dashboard,
     ("engines",): Engines,
 }
 _LATER = {

@@ -122,6 +122,23 @@ class ViewOptions(_Part):
     )
 
 
+class Dashboard(_Part):
+    """A dashboard in Superset; `dashboard: {}` is enough."""
+
+    title: str | None = Field(
+        None, min_length=1, max_length=100, description="Title; the project's name when absent."
+    )
+    refresh_seconds: int = Field(
+        5, ge=1, le=86_400, description="How often an open dashboard asks again, in seconds."
+    )
+    tables: tuple[ServedName, ...] | None = Field(
+        None,
+        min_length=1,
+        strict=False,
+        description="Names to show, as people query them, in the order of the tabs; all when absent.",
+    )
+
+
 class Engines(_Part):
     """The engines `headrace up` runs on this machine."""
 
@@ -216,6 +233,9 @@ class Declaration(_Part):
         "`orders` means `public.orders`."
     )
     views: Views = Field({}, description="Views: a name to query, and the SQL whose result it is.")
+    dashboard: Dashboard | None = Field(
+        None, description="A dashboard of the tables in Superset, which headrace then runs too."
+    )
     engines: Engines = Field(Engines(), description="Settings of the engines.")  # pyright: ignore[reportCallIssue]
 
     _places: Places = PrivateAttr(default_factory=Places)

@@ -98,5 +98,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         document["source"] = draw(sources)
     if draw(st.booleans()):
+        document["dashboard"] = draw(
+            st.fixed_dictionaries(
+                {}, optional={"title": st.just("Shop, live"), "refresh_seconds": st.integers(1, 86_400)}
+            )
+        )
         document["engines"] = {"heap": {"kafka": "512MiB", "pinot": "1.5GiB"}, "ports": {"kafka": 9092}}
     return document

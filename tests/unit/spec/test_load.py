@@ -157,3 +157,36 @@ def test_the_declaration_and_the_engines_agree_on_names() -> None:
 
     assert set(fields.PORT_NAMES) == set(PORT_NAMES)
     assert set(get_args(JvmEngine)) == set(DEFAULT_HEAPS_MB)
+
+
+def test_a_dashboard_is_made_when_it_is_named() -> None:
+    assert load_text("project: shop\ntables: [orders]\n").dashboard is None
+    plain = load_text("project: shop\ntables: [orders]\ndashboard: {}\n").dashboard
+    assert plain is not None
+    assert (plain.title, plain.refresh_seconds, plain.tables) == (None, 5, None)
+    told = load_text(
+        "project: shop\ntables: [orders, lines]\n"
+        "dashboard: {title: Live, refresh_seconds: 1, tables: [lines, orders]}\n"
+    ).dashboard
+    assert told is not None
+    assert (told.title, told.refresh_seconds, told.tables) == ("Live", 1, ("lines", "orders"))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{refresh_seconds: 0}", "declaration-out-of-range"),
+        ("{refresh_seconds: 0.5}", "declaration-wrong-type"),
+        ("{colour: red}", "declaration-unknown-key"),
+        ("{tables: []}", "declaration-out-of-range"),
+        ("{tables: [customers]}", "declaration-dashboard-table"),
+        ("{tables: [orders, orders]}", "declaration-dashboard-table"),
+    ],
+)
+def test_a_wrong_dashboard_is_refused_at_its_line(text: str, code: str) -> None:
+    with pytest.raises(HeadraceErrors) as caught:
+        load_text(f"project: shop\ntables: [orders]\ndashboard: {text}\n")
+    [error] = caught.value.errors
+    assert error.code == code
+    assert error.where is not None
+    assert error.where.line == 3

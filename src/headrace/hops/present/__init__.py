@@ -1,0 +1,3 @@
+"""Superset: datasets, charts and one dashboard of a project."""
+
+from __future__ import annotations
