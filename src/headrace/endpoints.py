@@ -46,6 +46,7 @@ class Endpoints:
 
     Attributes:
         spark_url: of the application that runs the views; None where there are none.
+        superset_url, superset_password: of Superset's administrator; None where there is no dashboard.
     """
 
     source: SourceAddress
@@ -54,3 +55,5 @@ class Endpoints:
     pinot_controller_url: str
     pinot_broker_url: str
     spark_url: str | None = None
+    superset_url: str | None = None
+    superset_password: str | None = field(default=None, repr=False)

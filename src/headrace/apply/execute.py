@@ -123,6 +123,8 @@ class Run:
                 self._begin_views(look)
             for change in stage.changes:
                 self._change(look, stage, change)
+            if stage.kind is StageKind.PRESENT:
+                self._check_charts(look)
 
     def _begin(self, look: Survey, stage: Stage) -> None:
         """Remember a capture before anything of it exists, so that its number is never used twice."""
@@ -132,6 +134,13 @@ class Run:
             return
         layout = next(c for c in look.layout.captures if c.number == number)
         self._save(self._state.with_birth(number, _shapes(look, layout)))
+
+    def _check_charts(self, look: Survey) -> None:
+        """A dashboard whose charts are not right stays to be done."""
+        item = next(item for item in look.items if item.kind is Kind.DASHBOARD)
+        with self._journal.action(StageKind.PRESENT, item.address, "check"):
+            self._systems.presenter.check(self._systems, item.shows)
+        self._save(replace(self._state, charts_checked=digest(look.resources[item.address].desired)))
 
     def _begin_views(self, look: Survey) -> None:
         """Remember the numbers before anything carries them, so that none is ever used twice."""

@@ -7,12 +7,14 @@ from pathlib import Path
 from headrace.apply.real_flow import RealFlow
 from headrace.apply.real_inventory import RealInventory
 from headrace.apply.real_objects import RealObjects
+from headrace.apply.real_presenter import RealPresenter
 from headrace.apply.real_views import RealViews
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Systems
 from headrace.closing import Closing
 from headrace.endpoints import Endpoints
 from headrace.hops.capture.client import ConnectClient
+from headrace.hops.present.client import SupersetClient
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.transform.client import SparkClient
@@ -36,6 +38,11 @@ class Connections(Closing):
         self.pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
         self.spark = None if endpoints.spark_url is None else SparkClient(endpoints.spark_url)
         self.views = RealViews(declaration.project, self.kafka, self.pinot, self.spark)
+        self.superset = (
+            None
+            if endpoints.superset_url is None
+            else SupersetClient(endpoints.superset_url, endpoints.superset_password or "")
+        )
         inventory = RealInventory(declaration, self.source, self.kafka, self.connect, self.pinot)
         self.systems = Systems(
             project=declaration.project,
@@ -44,11 +51,14 @@ class Connections(Closing):
             flow=RealFlow(self.source, self.kafka, self.connect, self.pinot),
             allows=inventory.allows,
             views=self.views,
+            presenter=RealPresenter(declaration, endpoints, self.source, self.pinot, self.superset),
         )
 
     def close(self) -> None:
         """Give every connection back."""
         self.views.close()
+        if self.superset is not None:
+            self.superset.close()
         if self.spark is not None:
             self.spark.close()
         self.source.close()

@@ -101,7 +101,8 @@ class RealInventory:
             raise HeadraceErrors([refused(self._declaration, refusal) for refusal in refusals])
         tables = read_tables(client, [contract.table for contract in found])
         sizes_bytes = {name: table.size_bytes for name, table in tables.items()}
-        return Catalogue(tuple(found), sizes_bytes, self._views(found))
+        presents = self._declaration.dashboard is not None
+        return Catalogue(tuple(found), sizes_bytes, self._views(found), presents)
 
     def _views(self, tables: Sequence[TableContract]) -> tuple[ViewContract, ...]:
         if not self._declaration.views:

@@ -13,6 +13,8 @@ from headrace.plan.resource import Resource
 def resource_for(item: Item, systems: Systems, world: World) -> Resource:
     """The resource of an object that should be."""
     objects = systems.objects
+    if item.kind is Kind.DASHBOARD:
+        return systems.presenter.dashboard(item.shows)
     if item.view is not None:
         return _of_view(item, systems, world.view_names(item.view))
     if item.kind is Kind.IDENTITY:
@@ -47,6 +49,8 @@ def _of_view(item: Item, systems: Systems, names: ViewNames) -> Resource:
 def removal_for(left: Leftover, systems: Systems, world: World) -> Resource:
     """The resource of an object that has to go; only its name is sure."""
     objects = systems.objects
+    if left.kind is Kind.DASHBOARD:
+        return systems.presenter.dashboard(())
     if left.view is not None:
         return _remains_of_view(left, systems, world.view_names(left.view))
     if left.kind is Kind.IDENTITY:

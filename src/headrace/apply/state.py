@@ -33,6 +33,7 @@ class _File(BaseModel):
     project: str
     next_capture: int = 1
     next_view: int = 1
+    charts_checked: str | None = None
     births: dict[int, BirthRecord] = {}
     identities: dict[str, str] = {}
     applied: dict[str, str] = {}
@@ -50,6 +51,7 @@ class State:
         births: by capture number.
         identities: replica identities found before headrace changed them.
         applied: by address, the digest of what the last apply made of it.
+        charts_checked: the digest of the dashboard whose charts were last seen to be right.
         resync_above: tables and views that were asked to start over: their generation must be above it.
     """
 
@@ -60,6 +62,7 @@ class State:
     applied: Mapping[str, str] = field(default_factory=dict[str, str])
     resync_above: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
     next_view: int = 1
+    charts_checked: str | None = None
 
     def with_birth(self, number: int, shapes: Mapping[TableName, str]) -> State:
         """Reserve a capture number for good and remember what it is begun for."""
@@ -106,6 +109,7 @@ class StateStore:
             project=found.project,
             next_capture=found.next_capture,
             next_view=found.next_view,
+            charts_checked=found.charts_checked,
             births=found.births,
             identities={TableName.parse(t): identity for t, identity in found.identities.items()},
             applied=found.applied,
@@ -118,6 +122,7 @@ class StateStore:
             project=state.project,
             next_capture=state.next_capture,
             next_view=state.next_view,
+            charts_checked=state.charts_checked,
             births=dict(state.births),
             identities={str(t): identity for t, identity in state.identities.items()},
             applied=dict(state.applied),

@@ -1,8 +1,8 @@
-"""What plan and apply need of the hops, as four small Protocols.
+"""What plan and apply need of the hops, as five small Protocols.
 
 `objects` makes a `Resource` for an item, `inventory` lists what exists, `flow` moves and proves rows, `views`
-does all three for what Spark computes. The real ones stand in `real.py`; the tests run everything on a second
-set in memory that passes the same suite.
+does all three for what Spark computes, `presenter` for what Superset shows. The real ones stand in `real.py`;
+the tests run everything on a second set in memory that passes the same suite.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 from headrace.contract import TableContract, ViewContract
 from headrace.errors import HeadraceError
 from headrace.names import CaptureNames, GenerationNames, TableName, ViewNames
+from headrace.plan.items import Showing
 from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, ViewState
 from headrace.plan.resource import Resource
 
@@ -48,11 +49,12 @@ class PublicationState:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the source says of the declared tables, and what the declared views come to."""
+    """What is declared: the tables as the source has them, the views, and whether Superset shows them."""
 
     contracts: tuple[TableContract, ...]
     sizes_bytes: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
     views: tuple[ViewContract, ...] = ()
+    presents: bool = False
 
 
 class Inventory(Protocol):
@@ -160,6 +162,39 @@ class Views(Protocol):
         ...
 
 
+class Presenter(Protocol):
+    """The dashboard in Superset."""
+
+    def exists(self) -> bool:
+        """Whether anything of ours is there; False where Superset does not run."""
+        ...
+
+    def dashboard(self, shown: Sequence[Showing]) -> Resource:
+        """Everything Superset shows of a project."""
+        ...
+
+    def check(self, systems: Systems, shown: Sequence[Showing]) -> None:
+        """Ask every chart's question through Superset and compare with PostgreSQL.
+
+        Raises:
+            HeadraceError: `chart-failed`, `chart-missing`, `chart-differs`, with the name of the chart.
+        """
+        ...
+
+
+class NoPresenter:
+    """As `Presenter`, where there is no Superset and no dashboard."""
+
+    def exists(self) -> bool:
+        return False
+
+    def dashboard(self, shown: Sequence[Showing]) -> Resource:
+        raise AssertionError("there is no dashboard")
+
+    def check(self, systems: Systems, shown: Sequence[Showing]) -> None:
+        raise AssertionError("there is no dashboard")
+
+
 class NoViews:
     """As `Views`, where there are none and nothing computes any."""
 
@@ -201,3 +236,4 @@ class Systems:
     flow: Flow
     allows: Callable[[int], None] = _anything
     views: Views = field(default_factory=NoViews)
+    presenter: Presenter = field(default_factory=NoPresenter)

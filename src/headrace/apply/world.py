@@ -26,6 +26,7 @@ from headrace.plan.model import (
     World,
     digest,
 )
+from headrace.plan.present import leftover_presented, needed_to_present
 from headrace.plan.resource import Resource
 from headrace.plan.views import ViewLayout, decide_views, leftover_of_views, needed_of_views
 
@@ -44,6 +45,7 @@ class Survey:
     world: World
     layout: Layout
     views: ViewLayout
+    items: tuple[Item, ...]
     plan: Plan
     resources: Mapping[str, Resource]
     removals: Mapping[str, Resource]
@@ -70,14 +72,15 @@ def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -
         allowed = pool.submit(systems.allows, len(new)) if new else None
         views = decide_views(world, layout)
         items = needed(world, layout) + needed_of_views(world, views)
-        leftovers = leftover(world, layout) + leftover_of_views(world, views)
+        items += needed_to_present(world, layout, views)
+        leftovers = leftover(world, layout) + leftover_of_views(world, views) + leftover_presented(world)
         resources = {item.address: resource_for(item, systems, world) for item in items}
         readings = _read(resources, items, pool)
         if allowed is not None:
             allowed.result()
     plan = make_plan(world, layout, views, items, leftovers, readings, state.applied)
     removals = removals_of(leftovers, systems, world)
-    return Survey(world, layout, views, plan, resources, removals, readings)
+    return Survey(world, layout, views, items, plan, resources, removals, readings)
 
 
 def _begun(world: World, number: int) -> bool:
@@ -127,6 +130,9 @@ def observe(
         view_states=view_states.result(),
         next_view=max([state.next_view, *(s.number + 1 for s in view_states.result())]),
         cut_topics=cut,
+        presents=known.presents,
+        presented=not known.presents and systems.presenter.exists(),
+        charts_checked=state.charts_checked,
     )
     return _with_snapshots(systems, state, world, pool)
 

@@ -138,7 +138,8 @@ def services(request: EngineRequest) -> tuple[Service, ...]:
 
 def optional_engines(declaration: Declaration) -> frozenset[str]:
     """The engines of `stack.OPTIONAL` that this declaration needs: the one place where that is decided."""
-    return frozenset({"spark"} if declaration.views else ())
+    wanted = {"spark": bool(declaration.views), "superset": declaration.dashboard is not None}
+    return frozenset(name for name, needed in wanted.items() if needed)
 
 
 def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.endpoints import Endpoints, SourceAddress
-from headrace.engines import connect, kafka, pinot, postgres, secret_files, spark, zookeeper
+from headrace.engines import connect, kafka, pinot, postgres, secret_files, spark, superset, zookeeper
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.service import Service
+from headrace.engines.superset_install import SupersetInstallation
 from headrace.errors import HeadraceError
 
 
@@ -20,17 +21,30 @@ class OptionalEngine:
 
     Attributes:
         ports: the names of its loopback ports.
-        make: its definition, from folder, ports, installation and heap.
+        make: its definition, from project, folder, ports, installation and heap.
         heap_mb: the default of its JVM heap; 0 for what is no JVM.
     """
 
     ports: tuple[str, ...]
-    make: Callable[[ProjectFolder, Mapping[str, int], Installation, int], Service]
+    make: Callable[[str, ProjectFolder, Mapping[str, int], Installation, int], Service]
     heap_mb: int = 0
 
 
+def _spark(
+    _project: str, folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
+) -> Service:
+    return spark.spark(folder, ports, installation, heap_mb)
+
+
+def _superset(
+    project: str, folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, _heap_mb: int
+) -> Service:
+    return superset.superset(folder, project, ports, SupersetInstallation.load(installation.home))
+
+
 OPTIONAL: Mapping[str, OptionalEngine] = {
-    "spark": OptionalEngine(spark.PORTS, spark.spark, spark.DEFAULT_HEAP_MB),
+    "spark": OptionalEngine(spark.PORTS, _spark, spark.DEFAULT_HEAP_MB),
+    "superset": OptionalEngine((superset.PORT,), _superset),
 }
 """By name, in the order in which they can be started after all others."""
 
@@ -93,7 +107,7 @@ def stack(
         pinot.pinot(folder, ports, installation, heap_mb["pinot"]),
         connect.connect(folder, ports, installation, heap_mb["connect"]),
         *(
-            OPTIONAL[name].make(folder, ports, installation, heap_mb.get(name, 0))
+            OPTIONAL[name].make(project, folder, ports, installation, heap_mb.get(name, 0))
             for name in _chosen(optional)
         ),
     )
@@ -122,6 +136,8 @@ def endpoints(
         pinot_controller_url=f"http://127.0.0.1:{ports['pinot_controller']}",
         pinot_broker_url=f"http://127.0.0.1:{ports['pinot_broker']}",
         spark_url=f"http://127.0.0.1:{ports['spark']}" if "spark" in ports else None,
+        superset_url=f"http://127.0.0.1:{ports[superset.PORT]}" if superset.PORT in ports else None,
+        superset_password=secret_files.superset_password(folder) if superset.PORT in ports else None,
     )
 
 

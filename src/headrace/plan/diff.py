@@ -25,6 +25,7 @@ from headrace.plan.model import (
 )
 from headrace.plan.notes import notes
 from headrace.plan.order import creation_order, removal_order
+from headrace.plan.present import dashboard_address, presentation_stage
 from headrace.plan.resource import Document
 from headrace.plan.views import ViewLayout, closed_views, view_births
 
@@ -56,6 +57,8 @@ def make_plan(
         applied: by address, the digest of what the last apply made of it: tells drift from a new wish.
     """
     changed = {i.address: c for i in items if (c := _change(i, readings[i.address], applied)) is not None}
+    dashboard = readings.get(dashboard_address(world.project))
+    shown = None if dashboard is None else dashboard.desired
     stages = [
         _removal(StageKind.DISCARD, {}, leftovers),
         _creation(StageKind.REPAIR, items, changed, None),
@@ -66,6 +69,7 @@ def make_plan(
             for stage in _birth(layout, c, items, changed)
         ),
         *view_births(world, views, _creation(StageKind.BUILD_VIEWS, items, changed, None)),
+        presentation_stage(world, _creation(StageKind.PRESENT, items, changed, None), shown),
         _retirement(world, layout, views, items, changed, leftovers),
     ]
     kept = tuple(stage for stage in stages if stage is not None)

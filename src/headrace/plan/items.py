@@ -17,6 +17,14 @@ from headrace.plan.resource import Document
 
 
 @dataclass(frozen=True)
+class Showing:
+    """One table or view of a dashboard: what it is called in Pinot, and its columns."""
+
+    physical: str
+    contract: TableContract
+
+
+@dataclass(frozen=True)
 class Item:
     """One object that should be.
 
@@ -30,6 +38,7 @@ class Item:
         view: the number of the view's generation it belongs to.
         defined: what a view's query is to compute.
         reads: the topic a view's query reads.
+        shows: of a dashboard, what it shows.
     """
 
     address: str
@@ -41,6 +50,7 @@ class Item:
     view: int | None = None
     defined: ViewContract | None = None
     reads: str | None = None
+    shows: tuple[Showing, ...] = ()
 
     @property
     def kind(self) -> Kind:

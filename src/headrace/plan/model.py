@@ -31,6 +31,7 @@ class Kind(StrEnum):
     JOB = "spark"  # the query that computes a view
     TABLE = "table"  # what people query: which generation a name stands for
     VIEW = "view"  # the same for a view
+    DASHBOARD = "dashboard"  # all that Superset shows of a project
 
 
 class Action(StrEnum):
@@ -149,6 +150,9 @@ class World:
         view_states: every generation of a view of which anything exists, ascending.
         next_view: the lowest number of a generation of a view never used.
         cut_topics: topics of tables whose oldest records are gone.
+        presents: a dashboard is declared.
+        presented: Superset holds something that headrace made for the project.
+        charts_checked: the digest of the dashboard whose charts were last seen to be right.
     """
 
     project: str
@@ -163,6 +167,9 @@ class World:
     view_states: tuple[ViewState, ...] = ()
     next_view: int = 1
     cut_topics: frozenset[str] = frozenset()
+    presents: bool = False
+    presented: bool = False
+    charts_checked: str | None = None
 
     def names(self, number: int) -> CaptureNames:
         return CaptureNames(self.project, number)
@@ -241,6 +248,7 @@ class StageKind(StrEnum):
     BUILD_VIEWS = "build_views"  # topics, tables and queries of new generations of views
     CATCH_UP_VIEWS = "catch_up_views"  # wait until they show all that is committed by now
     SWITCH_VIEWS = "switch_views"  # readers get them
+    PRESENT = "present"  # the dashboard, and the check of its charts
     RETIRE = "retire"  # what nothing needs any more
 
 

@@ -17,6 +17,7 @@ _RANK = {
     Kind.CONNECTOR: 6,
     Kind.JOB: 7,
     Kind.VIEW: 8,
+    Kind.DASHBOARD: 9,
 }
 """Only for what does not depend on each other: the same plan is always printed in the same order."""
 

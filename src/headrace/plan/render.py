@@ -44,6 +44,7 @@ def title(stage: Stage) -> str:
         StageKind.BUILD_VIEWS: "Build views",
         StageKind.CATCH_UP_VIEWS: "Wait until the new views show all that is committed",
         StageKind.SWITCH_VIEWS: "Switch readers to the new views",
+        StageKind.PRESENT: "Show it in Superset, and check every chart",
         StageKind.RETIRE: "Remove what is no longer needed",
     }[stage.kind]
 

@@ -27,6 +27,7 @@ PORT_NAMES = (
     "pinot_server",
     "pinot_server_admin",
     "spark",
+    "superset",
 )
 """The ports a declaration can fix; the engines' own list is held to it by a test."""
 
