@@ -70,18 +70,25 @@ def trace_row(path: RowPath, connections: Connections, wait_s: float | None) -> 
     found, looks = path.look(), 1
     while True:
         left_s = deadline - time.monotonic()
-        place = verdict(found).place
+        place, fenced = verdict(found).place, found.capture.fenced
         if place is Place.CHANGING and (looks < LOOKS or left_s > 0):
             found, looks = path.look(), looks + 1
-        elif place is Place.SOURCE and (found.capture.runs or left_s > 0) and not found.topic.problem:
+        elif not fenced and _needs_fence(found, place, left_s):
+            # A transaction may come in parts: only behind a fence is its record surely the last of the row.
             if not _pass_fence(path, connections, max(left_s, SURE_S)):
                 return path.look(found.source)
             found = path.look(found.source, fenced=True)
         elif place in (Place.TOPIC, Place.VIEWS) and left_s > 0:
             time.sleep(PAUSE_S)
-            found = path.look(found.source, fenced=found.capture.fenced)
+            found = path.look(found.source, fenced=fenced)
         else:
             return found
+
+
+def _needs_fence(found: Trace, place: Place, left_s: float) -> bool:
+    if found.source.problem or found.topic.problem:
+        return False
+    return left_s > 0 or (place is Place.SOURCE and found.capture.runs)
 
 
 def _pass_fence(path: RowPath, connections: Connections, timeout_s: float) -> bool:

@@ -75,7 +75,8 @@ def test_a_row_is_followed_through_its_life(applied: RunningProject) -> None:
     assert inserted.newest.txid == inserted.source.xmin
     assert inserted.source.lsn is not None
     assert inserted.newest.lsn < inserted.source.lsn
-    assert inserted.serve.answering == inserted.newest.offset == inserted.topic.ends[0] - 2
+    assert inserted.serve.answering == inserted.newest.offset < inserted.topic.ends[0]
+    assert inserted.capture.fenced
     assert inserted.newest.commit_to_kafka_ms is not None
     assert abs(inserted.newest.commit_to_kafka_ms) < 60_000
     assert inserted.serve.segment is not None
@@ -129,7 +130,7 @@ def test_keys_of_several_columns(applied: RunningProject) -> None:
     assert found.newest is not None
     other = traced(applied, "it's", "31 Dec 1999", "-.25", "no", table=PAIRS, values=True)
     assert other.newest is not None
-    assert other.newest.offset == found.newest.offset + 1
+    assert other.newest.offset > found.newest.offset
     assert other.values is not None
     assert other.values.serve is not None
     assert other.values.serve["a"] == "it's"
