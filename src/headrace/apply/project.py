@@ -7,7 +7,7 @@ lock, can be killed anywhere and be run again.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from headrace.apply.stored import StoredRows
     from headrace.hops.serve.directory import Generation
     from headrace.hops.serve.query import QueryResult
+    from headrace.observe.trace import Trace
     from headrace.verify.audit import Audit, Say
     from headrace.verify.verdict import TableVerdict
     from headrace.verify.views import ViewAudit
@@ -146,6 +147,34 @@ class Project:
                 fence = WalFence(session, connections.kafka)
                 audits = _Audits(connections, Audit(connections.pinot, source, fence))
                 return tuple(self._verdict(connections, audits, name, say) for name in names)
+
+    def trace(
+        self, table: TableName, key: Sequence[str], *, wait_s: float | None = None, values: bool = False
+    ) -> Trace:
+        """Where one row is: what every hop knows of it, its position and when.
+
+        Writes nothing but, when it must tell a gap from a delay, a message into the WAL.
+
+        Args:
+            key: a value for each column of the table's key, as PostgreSQL takes it.
+            wait_s: go on until the row's last change is everywhere, so long at most.
+            values: hold the row's values too.
+
+        Raises:
+            HeadraceError: `trace-key`, `trace-view`, `table-not-declared`, `served-table-unknown`.
+        """
+        from headrace.apply.tracing import row_path, trace_row
+
+        served_name = self._served_name(table)
+        if table.is_view:
+            raise HeadraceError(
+                "trace-view",
+                f"{served_name} is a view: its rows have no path of their own",
+                hint="trace a row of the table it reads: what became of it in its views is shown too",
+            )
+        with self.connections() as connections:
+            path = row_path(connections, table, served_name, key, values=values)
+            return trace_row(path, connections, wait_s)
 
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.

@@ -60,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("feed", "headrace.cli.feed:app", "Pull rows from a REST API; serve or run a shop."),
     Entry("query", "headrace.cli.query:query", "Ask Pinot, by the names of the declaration."),
     Entry("verify", "headrace.cli.verify:verify", "Compare Pinot with PostgreSQL row for row."),
+    Entry("trace", "headrace.cli.trace:trace", "Show where one row is, at every hop of its path."),
     Entry("rejects", "headrace.cli.rejects:rejects", "Show the rows that could not be carried exactly."),
     Entry("compact", "headrace.cli.compact:compact", "Drop old versions of rows that Pinot still stores."),
     Entry("bench", "headrace.cli.bench:app", "Measure freshness and throughput."),

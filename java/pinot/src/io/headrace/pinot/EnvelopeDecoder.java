@@ -30,6 +30,9 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
 
   private static final String PROGRESS = "m";
 
+  /** Says why an image is not the row; null in the images of a table with masks. */
+  private static final String MARK = "__headrace_reject";
+
   private final JsonFactory _factory = new JsonFactory();
   private final ObjectMapper _mapper = new ObjectMapper(_factory)
       .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
@@ -115,8 +118,8 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
       row.putValue("__kind", RowKind.DELETE.code());
       return;
     }
-    JsonNode rejected = image.get("__headrace_reject");
-    if (rejected != null) {
+    JsonNode rejected = image.get(MARK);
+    if (rejected != null && !rejected.isNull()) {
       reject(row, RowKind.REJECT, rejected.asText());
       return;
     }
@@ -150,7 +153,7 @@ public final class EnvelopeDecoder implements StreamMessageDecoder<byte[]> {
       Map.Entry<String, JsonNode> field = fields.next();
       Conversion conversion = _columns.get(field.getKey());
       if (conversion == null) {
-        if (!_ignored.containsKey(field.getKey())) {
+        if (!_ignored.containsKey(field.getKey()) && !field.getKey().equals(MARK)) {
           row.putValue("__reject", field.getKey() + ": a column the declaration does not know");
         }
         continue;

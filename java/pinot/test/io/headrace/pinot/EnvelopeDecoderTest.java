@@ -167,6 +167,18 @@ class EnvelopeDecoderTest {
     assertEquals("the row is larger than 5 bytes", row.getValue("__reject"));
   }
 
+  /** The images of a table with masks always have the field. */
+  @Test
+  void aMarkThatSaysNothingLeavesTheRow()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("v", "int"), "id");
+    GenericRow row =
+        decode(decoder, "{\"after\":{\"id\":1,\"v\":7,\"__headrace_reject\":null}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals(0, row.getValue("__kind"));
+    assertEquals("", row.getValue("__reject"));
+    assertEquals(7, row.getValue("v"));
+  }
+
   private static EnvelopeDecoder versioned()
       throws Exception {
     EnvelopeDecoder decoder = new EnvelopeDecoder();

@@ -1,0 +1,158 @@
+"""Every version Pinot stores of one key, and which of them answers. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from headrace.contract import VERSION_COLUMN, Column, Conversion, Kind, TableContract
+from headrace.hops.serve.answer import checked_rows
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.dialect import quote, text
+
+MAX_VERSIONS = 100_000
+TIMEOUT_S = 30.0
+KINDS_PER_VERSION = 8
+"""`__version` is the record's version times this, plus its kind."""
+
+_DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
+_FIELDS = (
+    "__offset, __kind, __op, __lsn, __txid, CAST(__commit_time AS LONG), __reject, "
+    "$segmentName, $docId, $hostName"
+)
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """One stored version of a key, or a TRUNCATE.
+
+    Attributes:
+        segment, document, server: where it lies.
+        offset, op, lsn, txid, commit_time_ms: of its record.
+        kind: of `headrace.contract.Kind`.
+        reason: why it was set aside, or is not exact.
+    """
+
+    segment: str
+    document: int
+    server: str
+    offset: int
+    kind: int
+    op: str
+    lsn: int
+    txid: int
+    commit_time_ms: int
+    reason: str
+
+    @property
+    def partition(self) -> int:
+        """The partition of the topic it came from: Pinot names segments `table__partition__number__time`."""
+        return int(self.segment.rsplit("__", 3)[1])
+
+
+@dataclass(frozen=True)
+class ViewResult:
+    """What one record of a view's table did to one result.
+
+    Attributes:
+        key: `__key` of the result.
+        kind: of `headrace.contract.Kind`.
+        answers: it is still the one that answers for its key.
+    """
+
+    key: str
+    kind: int
+    answers: bool
+
+
+def key_condition(contract: TableContract, key: Sequence[str]) -> str:
+    """WHERE for a key as PostgreSQL spells it; ValueError for what no row in Pinot can have."""
+    columns = [contract.column(name) for name in contract.key]
+    return " AND ".join(
+        f"{quote(column.name)} = {_literal(column, value)}"
+        for column, value in zip(columns, key, strict=True)
+    )
+
+
+def versions(
+    client: PinotClient, physical: str, contract: TableContract, key: Sequence[str]
+) -> tuple[StoredVersion, ...]:
+    """All that is stored of a key, dead versions, tombstones and rejects too, oldest first."""
+    kinds = f"__kind IN ({Kind.ROW}, {Kind.DELETE}, {Kind.REJECT})"
+    return _stored(client, physical, f"{key_condition(contract, key)} AND {kinds}", MAX_VERSIONS, "ASC")
+
+
+def truncates(client: PinotClient, physical: str) -> tuple[StoredVersion, ...]:
+    """The TRUNCATEs that are stored, newest first."""
+    return _stored(client, physical, f"__kind = {Kind.TRUNCATE}", 1_000, "DESC")
+
+
+def answering(client: PinotClient, physical: str, contract: TableContract, key: Sequence[str]) -> int | None:
+    """The offset of the version that a query gets; None when it gets none."""
+    condition = key_condition(contract, key)
+    sql = f'SELECT __offset FROM "{physical}" WHERE {condition} LIMIT 2'  # noqa: S608
+    rows = checked_rows(client.query(sql, timeout_s=TIMEOUT_S))
+    return int(str(rows[0][0])) if rows else None
+
+
+def results_of(client: PinotClient, physical: str, version: int) -> tuple[ViewResult, ...]:
+    """The results of a view that one version wrote, by key."""
+    low = version * KINDS_PER_VERSION
+    sql = (
+        f'SELECT __key, __kind FROM "{physical}" '  # noqa: S608
+        f"WHERE {VERSION_COLUMN} >= {low} AND {VERSION_COLUMN} < {low + KINDS_PER_VERSION} LIMIT 1000"
+    )
+    alive = {str(row[0]) for row in checked_rows(client.query(sql, timeout_s=TIMEOUT_S))}
+    stored = checked_rows(client.query(sql, {"skipUpsert": "true"}, timeout_s=TIMEOUT_S))
+    found = {str(row[0]): int(str(row[1])) for row in stored}
+    return tuple(ViewResult(key, kind, key in alive) for key, kind in sorted(found.items()))
+
+
+def _stored(
+    client: PinotClient, physical: str, condition: str, limit: int, order: str
+) -> tuple[StoredVersion, ...]:
+    sql = (
+        f'SELECT {_FIELDS} FROM "{physical}" WHERE {condition} '  # noqa: S608
+        f"ORDER BY __offset {order} LIMIT {limit}"
+    )
+    rows = checked_rows(client.query(sql, {"skipUpsert": "true"}, timeout_s=TIMEOUT_S))
+    return tuple(_version(row) for row in rows)
+
+
+def _version(row: list[object]) -> StoredVersion:
+    offset, kind, op, lsn, txid, commit_time_ms, reason, segment, document, server = map(str, row)
+    return StoredVersion(
+        segment,
+        int(document),
+        server,
+        int(offset),
+        int(kind),
+        op,
+        int(lsn),
+        int(txid),
+        int(commit_time_ms),
+        reason,
+    )
+
+
+def _literal(column: Column, value: str) -> str:
+    if column.conversion is Conversion.BOOLEAN:
+        return "true" if value in {"true", "1"} else "false"
+    if column.conversion in {Conversion.INT, Conversion.LONG}:
+        return str(int(value))
+    if column.conversion is Conversion.DATE:
+        return str((date.fromisoformat(value) - _EPOCH).days * _DAY_MS)
+    if column.conversion is Conversion.DECIMAL_TEXT:
+        return text(plain_decimal(value))
+    return text(value)
+
+
+def plain_decimal(number: str) -> str:
+    """A decimal without zeros at its end, as the decoder stores it."""
+    found = format(Decimal(number), "f")
+    if "." in found:
+        found = found.rstrip("0").rstrip(".")
+    return "0" if found == "-0" else found
