@@ -100,7 +100,7 @@ class RealPresenter:
         }
         return self._source.run(
             lambda client: {
-                name: Counter(map(_plain, client.rows(cast(LiteralString, text))))
+                name: Counter(_plain(list(row.values())) for row in client.rows(cast(LiteralString, text)))
                 for name, text in asked.items()
             }
         )
