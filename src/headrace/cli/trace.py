@@ -189,7 +189,7 @@ def _notes(found: Trace) -> list[str]:
             became = (
                 "gone" if result.kind == 1 else "as it is now" if result.answers else "changed again since"
             )
-            notes.append(f"{view.name}: {_KINDS[result.kind]} {result.key}, {became}")
+            notes.append(f"{view.name}: {_KINDS[result.kind]} {result.key or 'of a group'}, {became}")
         if len(view.changed) > RESULTS_SHOWN:
             notes.append(f"{view.name}: and {len(view.changed) - RESULTS_SHOWN:,} more")
     hops: list[tuple[str, str | None]] = [

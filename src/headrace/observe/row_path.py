@@ -50,6 +50,9 @@ _ELSEWHERE = 1 << 62
 
 _EPOCH = date(1970, 1, 1)
 
+GROUP = "g"
+"""How the key of a group begins; those of rows hold the key of the row."""
+
 REJECT_MARK = "__headrace_reject"
 """The field of an image that says why it is not the row (java/connect, RowGuard)."""
 
@@ -273,13 +276,16 @@ class RowPath:
             found = replace(found, computed_below=computed, behind_records=_behind(ends, reached))
             if newest is not None:
                 changed = history.results_of(self.clients.pinot, view.physical, newest.offset + 1)
-                looks = (ResultLook(one.key, one.kind, one.answers) for one in changed)
+                looks = (ResultLook(self._result_key(one.key), one.kind, one.answers) for one in changed)
                 found = replace(found, changed=tuple(looks))
             if self.clients.spark is not None:
                 check(view.physical, self.clients.spark.jobs().get(view.physical))
         except HeadraceError as error:
             return replace(found, problem=error.summary)
         return found
+
+    def _result_key(self, key: str) -> str | None:
+        return None if key.startswith(GROUP) and not self.values else key
 
 
 def plain_key(contract: TableContract, key: Sequence[str]) -> tuple[str, ...]:

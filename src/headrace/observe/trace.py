@@ -157,9 +157,13 @@ class ServeLook:
 
 @dataclass(frozen=True)
 class ResultLook:
-    """A result of a view that the record changed: its key in the view's words, and what it became."""
+    """A result of a view that the record changed, and what it became.
 
-    key: str
+    Attributes:
+        key: in the view's words; None for a group, whose key is made of values, unless asked for.
+    """
+
+    key: str | None
     kind: int
     answers: bool
 

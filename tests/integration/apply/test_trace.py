@@ -265,13 +265,14 @@ def test_the_results_of_a_view_that_a_record_changed(applied: RunningProject) ->
             producer.flush(10)
             (view,) = traced(applied, 1020).views
             assert view.computed_below == row.offset + 1
-            assert [(one.key, one.kind, one.answers) for one in view.changed] == [
-                ('g["viewed"]', Kind.ROW, True)
-            ]
+            assert [(one.key, one.kind, one.answers) for one in view.changed] == [(None, Kind.ROW, True)]
             code, answer = applied.run("trace", "items", "1020")
             assert code == 0
-            assert 'notes: row g["viewed"], as it is now' in answer
+            assert "notes: row of a group, as it is now" in answer
+            assert "viewed" not in answer
             assert max(map(len, answer.splitlines())) <= 80
+            shown = applied.run("trace", "items", "1020", "--show-values")[1]
+            assert 'notes: row g["viewed"], as it is now' in shown
         finally:
             table.delete()
             kafka.delete_topic(topic)
