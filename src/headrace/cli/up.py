@@ -36,6 +36,26 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     output.answer(f"  Kafka       {kafka}")
     output.answer(f"  Connect     {endpoints.connect_url}")
     output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
+    if endpoints.spark_url:
+        output.answer(f"  Spark       {endpoints.spark_url}/views")
+    if endpoints.superset_url:
+        from headrace.engines.folder import ProjectFolder
+        from headrace.engines.secret_files import superset_password_file
+        from headrace.hops.present.shown import slug
+
+        kept = superset_password_file(ProjectFolder.of(directory))
+        output.answer(
+            f"  Dashboard   {endpoints.superset_url}/superset/dashboard/{slug(declaration.project)}/"
+        )
+        output.answer(f"              as admin, the password is in {_shown(kept)}")
+
+
+def _shown(path: Path) -> str:
+    """Relative where it lies below the current folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def make_true(directory: Path) -> None:

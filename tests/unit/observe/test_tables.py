@@ -51,7 +51,7 @@ def test_other_alerts_are_no_reason() -> None:
 
 
 def test_a_reason_stands_in_the_table_and_below() -> None:
-    known = TableStatus("orders", "public.orders", 1, "live", 0, 5, 7)
+    known = TableStatus("orders", "public.orders", "1", "live", 0, 5, 7)
     assert known.exact
     assert render_tables([known]).splitlines()[1].split()[-1] == "yes"
     told = replace(known, inexact=("truncated: `headrace resync public.orders`",))
