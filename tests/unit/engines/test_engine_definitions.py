@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 from headrace.engines import jvm, kafka, pinot
+from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
-from headrace.engines.stack import DEFAULT_HEAPS_MB, OPTIONAL, PORT_NAMES, endpoints, port_names, stack
+from headrace.engines.service import Service
+from headrace.engines.stack import DEFAULT_HEAPS_MB, PORT_NAMES, endpoints, port_names, stack
+from headrace.engines.superset import superset
+from headrace.engines.superset_install import SupersetInstallation
 from headrace.errors import HeadraceError
 
 PORTS = {name: 20_000 + at for at, name in enumerate(PORT_NAMES)}
@@ -30,10 +34,21 @@ def installation(tmp_path: Path) -> Installation:
     )
 
 
+def _superset(directory: Path) -> Service:
+    """Its definition needs no finished installation, but `stack` refuses to begin without one."""
+    return superset(ProjectFolder.of(directory), "shop", PORTS, SupersetInstallation(directory))
+
+
+def test_a_dashboard_needs_superset_installed(tmp_path: Path, installation: Installation) -> None:
+    with pytest.raises(HeadraceError, match="not installed") as caught:
+        stack("shop", tmp_path, PORTS, installation, optional={"superset"})
+    assert "--with superset" in (caught.value.hint or "")
+
+
 def test_dependencies_come_first_and_every_port_has_one_owner(
     tmp_path: Path, installation: Installation
 ) -> None:
-    services = stack("shop", tmp_path, PORTS, installation, optional=OPTIONAL)
+    services = [*stack("shop", tmp_path, PORTS, installation, optional={"spark"}), _superset(tmp_path)]
     seen = set[str]()
     for service in services:
         assert set(service.depends_on) <= seen
@@ -59,7 +74,7 @@ def test_an_optional_engine_is_there_when_it_is_asked_for(tmp_path: Path, instal
 
 def test_heaps_are_stated_and_can_be_changed(tmp_path: Path, installation: Installation) -> None:
     services = stack(
-        "shop", tmp_path, PORTS, installation, {"pinot": 4096}, embedded_source=False, optional=OPTIONAL
+        "shop", tmp_path, PORTS, installation, {"pinot": 4096}, embedded_source=False, optional={"spark"}
     )
     assert {service.name: service.heap_mb for service in services} == {**DEFAULT_HEAPS_MB, "pinot": 4096}
     assert all(f"-Xmx{service.heap_mb}m" in service.command for service in services)
