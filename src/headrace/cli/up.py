@@ -19,6 +19,7 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     Example:
       headrace up
     """
+    from headrace.cli.dashboard_address import dashboard_address
     from headrace.cli.engine_progress import EngineProgress
     from headrace.engines import runtime
 
@@ -27,8 +28,10 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
         endpoints = runtime.up(declaration, directory, progress)
     make_true(directory)
     seen = runtime.status(directory)
+    dashboard = dashboard_address(declaration, directory, endpoints)
     if json:
-        output.answer_json({"ok": True, "project": declaration.project, **seen.as_dict()})
+        url = dashboard.url if dashboard else None
+        output.answer_json({"ok": True, "project": declaration.project, "dashboard": url, **seen.as_dict()})
         return
     output.answer(f"{declaration.project} is up: {', '.join(engine.name for engine in seen.engines)}")
     source, kafka = endpoints.source, endpoints.kafka_bootstrap
@@ -36,6 +39,9 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     output.answer(f"  Kafka       {kafka}")
     output.answer(f"  Connect     {endpoints.connect_url}")
     output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
+    if dashboard is not None:
+        output.answer(f"  Dashboard   {dashboard.url}")
+        output.answer(f"              user {dashboard.user}, password in {dashboard.password_file}")
 
 
 def make_true(directory: Path) -> None:
