@@ -9,12 +9,17 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from headrace.apply.progress import Event, StageBegun
 from headrace.apply.project import Project, open_project
 from headrace.engines import runtime
 from headrace.engines.install import install
 from headrace.engines.installation import headrace_home
+from headrace.engines.lifecycle import EnginesSeen
+from headrace.engines.lifecycle import Event as EngineEvent
+from headrace.engines.record import EngineState
 from headrace.feed.connect import connect
 from headrace.feed.target import Connection
+from headrace.plan.render import title
 
 Tell = Callable[[str], None]
 
@@ -27,6 +32,8 @@ def scratch_project(
     tell: Tell,
     *,
     keep: Path | None = None,
+    views: Mapping[str, str] | None = None,
+    dashboard: Mapping[str, object] | None = None,
 ) -> Generator[Project]:
     """Start engines of their own, make the tables, apply, and give the running project.
 
@@ -38,30 +45,68 @@ def scratch_project(
         tables: what headrace.yaml says under `tables`.
         prepare: makes the tables in the embedded PostgreSQL, before the first apply.
         tell: told of every step, in a few words.
+        views: what it says under `views`.
+        dashboard: what it says under `dashboard`; None declares none. Superset must be installed for one.
     """
     folder = _folder(name, keep)
-    (folder / "headrace.yaml").write_text(
-        json.dumps(
-            {"project": name, "tables": {table: options or None for table, options in tables.items()}}
-        ),
-        encoding="utf-8",
-    )
+    declared: dict[str, object] = {
+        "project": name,
+        "tables": {table: options or None for table, options in tables.items()},
+    }
+    if views:
+        declared["views"] = dict(views)
+    if dashboard is not None:
+        declared["dashboard"] = dict(dashboard)
+    (folder / "headrace.yaml").write_text(json.dumps(declared, indent=2) + "\n", encoding="utf-8")
     try:
-        tell("installing the engines where they are not yet")
-        install(headrace_home(), lambda line: tell(str(line)))
+        install(headrace_home(), _unless_complete(tell))
         project = open_project(folder)
-        tell("starting PostgreSQL, ZooKeeper, Kafka, Kafka Connect and Pinot")
-        endpoints = runtime.up(project.declaration, folder)
+        tell("starting the engines")
+        endpoints = runtime.up(project.declaration, folder, _Ready(tell))
         with connect(endpoints.source) as connection:
             prepare(connection)
-        tell("creating publication, slot, topics, tables and the connector")
-        project.apply()
+        tell("headrace apply: from PostgreSQL's catalogue to everything that is needed")
+        project.apply(progress=_stages(tell))
         yield project
     finally:
         if keep is None:
             tell("stopping the engines and removing their data")
             runtime.down(folder, purge=True)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Ready:
+    """Tells of each engine once: when it is ready for the first time."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def __call__(self, event: EngineEvent) -> None:
+        if not isinstance(event, EnginesSeen):
+            return
+        for engine in event.engines:
+            if engine.state is EngineState.READY and engine.name not in self._told:
+                self._told.add(engine.name)
+                self._tell(f"  {engine.name} is ready")
+
+
+def _stages(tell: Tell) -> Callable[[Event], None]:
+    def show(event: Event) -> None:
+        if isinstance(event, StageBegun):
+            tell(f"  {event.position}/{event.count} {title(event.stage)}")
+
+    return show
+
+
+def _unless_complete(tell: Tell) -> Tell:
+    """What is installed already is not worth a line."""
+
+    def show(line: str) -> None:
+        if not line.endswith(": complete"):
+            tell(line)
+
+    return show
 
 
 def _folder(name: str, keep: Path | None) -> Path:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
 from headrace.errors import HeadraceError, HeadraceErrors
-
-if TYPE_CHECKING:
-    from headrace.endpoints import Endpoints
-    from headrace.spec.model import Declaration
 
 
 def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
@@ -25,6 +19,7 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     Example:
       headrace up
     """
+    from headrace.cli.dashboard_address import dashboard_address
     from headrace.cli.engine_progress import EngineProgress
     from headrace.engines import runtime
 
@@ -33,38 +28,22 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
         endpoints = runtime.up(declaration, directory, progress)
     make_true(directory)
     seen = runtime.status(directory)
+    dashboard = dashboard_address(declaration, directory, endpoints)
     if json:
-        output.answer_json({"ok": True, "project": declaration.project, **seen.as_dict()})
+        url = dashboard.url if dashboard else None
+        output.answer_json({"ok": True, "project": declaration.project, "dashboard": url, **seen.as_dict()})
         return
     output.answer(f"{declaration.project} is up: {', '.join(engine.name for engine in seen.engines)}")
-    for line in _addresses(declaration, directory, endpoints):
-        output.answer(f"  {line}")
-
-
-def _addresses(declaration: Declaration, directory: Path, endpoints: Endpoints) -> Iterator[str]:
-    """Where everything listens, a line each."""
-    source = endpoints.source
-    yield f"PostgreSQL  {source.host}:{source.port}/{source.database} as {source.user}"
-    yield f"Kafka       {endpoints.kafka_bootstrap}"
-    yield f"Connect     {endpoints.connect_url}"
-    yield f"Pinot       {endpoints.pinot_controller_url}"
+    source, kafka = endpoints.source, endpoints.kafka_bootstrap
+    output.answer(f"  PostgreSQL  {source.host}:{source.port}/{source.database} as {source.user}")
+    output.answer(f"  Kafka       {kafka}")
+    output.answer(f"  Connect     {endpoints.connect_url}")
+    output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
     if endpoints.spark_url:
-        yield f"Spark       {endpoints.spark_url}/views"
-    if endpoints.superset_url:
-        from headrace.engines.folder import ProjectFolder
-        from headrace.engines.secret_files import superset_password_file
-        from headrace.hops.present.shown import slug
-
-        yield f"Dashboard   {endpoints.superset_url}/superset/dashboard/{slug(declaration.project)}/"
-        yield f"            admin, password in {_shown(superset_password_file(ProjectFolder.of(directory)))}"
-
-
-def _shown(path: Path) -> str:
-    """Relative where it lies below the current folder."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+        output.answer(f"  Spark       {endpoints.spark_url}/views")
+    if dashboard is not None:
+        output.answer(f"  Dashboard   {dashboard.url}")
+        output.answer(f"              user {dashboard.user}, password in {dashboard.password_file}")
 
 
 def make_true(directory: Path) -> None:

@@ -219,7 +219,7 @@ def _topics(declaration: Declaration) -> Iterator[Failure]:
 def _dashboard(declaration: Declaration) -> Iterator[Failure]:
     if declaration.dashboard is None or declaration.dashboard.tables is None:
         return
-    known = [declared.served_name for declared in declaration.declared]
+    known = [*(declared.served_name for declared in declaration.declared), *declaration.views]
     listed = declaration.dashboard.tables
     for place, name in enumerate(listed):
         if name not in known:

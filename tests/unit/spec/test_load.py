@@ -172,6 +172,15 @@ def test_a_dashboard_is_made_when_it_is_named() -> None:
     assert (told.title, told.refresh_seconds, told.tables) == ("Live", 1, ("lines", "orders"))
 
 
+def test_a_dashboard_may_name_views() -> None:
+    shown = load_text(
+        "project: shop\ntables: [orders]\nviews: {paid: SELECT id FROM orders}\n"
+        "dashboard: {tables: [paid, orders]}\n"
+    ).dashboard
+    assert shown is not None
+    assert shown.tables == ("paid", "orders")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

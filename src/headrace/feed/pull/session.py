@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class SessionOptions:
         follow: go on asking after the first pass.
         every_s: between two looks.
         for_s: end after that; None follows for ever.
+        lists: the names of a catalogue's lists to read; None reads all.
     """
 
     create: bool = False
@@ -38,6 +39,7 @@ class SessionOptions:
     follow: bool = False
     every_s: float = 1.0
     for_s: float | None = None
+    lists: Collection[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class PullSession:
         else:
             catalogue = read_catalogue(client.get(list_options.url).body)
             sources = [
-                _of_catalogue(resource, list_options, options.types) for resource in catalogue.resources
+                _of_catalogue(resource, list_options, options.types)
+                for resource in catalogue.resources
+                if options.lists is None or resource.name in options.lists
             ]
         for source in sources:
             pull = ListPull(

@@ -17,7 +17,7 @@ from headrace.errors import HeadraceError, Where
 from headrace.hops.present import render
 from headrace.hops.present.charts import SLOTS
 from headrace.hops.present.client import Json, SupersetClient
-from headrace.hops.present.shown import Presentation, identity, slug
+from headrace.hops.present.shown import Presentation, dashboard_url, identity
 from headrace.plan.resource import Document
 
 _NAMES = ("column_name", "metric_name")
@@ -43,7 +43,7 @@ class Dashboard:
     @property
     def url(self) -> str:
         """Where people look at it."""
-        return f"{self.client.url}/superset/dashboard/{slug(self.presentation.project)}/"
+        return dashboard_url(self.client.url, self.presentation.project)
 
     @property
     def desired(self) -> Document:

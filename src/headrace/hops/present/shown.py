@@ -60,3 +60,8 @@ def identity(project: str, kind: str, *names: str) -> str:
 def slug(project: str) -> str:
     """The dashboard's name in its address: `/superset/dashboard/headrace-shop/`."""
     return f"headrace-{project}"
+
+
+def dashboard_url(superset_url: str, project: str) -> str:
+    """Where people look at it."""
+    return f"{superset_url}/superset/dashboard/{slug(project)}/"
