@@ -74,11 +74,11 @@ def freshness_command(
         count, longest_gap, warm = min(count, 60), min(longest_gap, 1.0), min(warm, 100)
     with _engines(keep) as project, project.connections() as connections, contextlib.ExitStack() as stack:
         session = stack.enter_context(_session(project))
-        paths = [_path(project, connections.pinot, READINGS)]
+        paths = [row_path(project, connections.pinot, READINGS)]
         if stock:
             paths.append(stack.enter_context(stock_path(connections, READINGS)))
         found: list[Measurement] = []
-        first = _next_id(session, READINGS)
+        first = next_id(session, READINGS)
         with output.progress("freshness") as line:
             line.step(f"warming up, {warm} rows")
             warm_up(lambda row: commit_reading(session, row), paths[0], column="id", first=first, count=warm)
@@ -127,7 +127,7 @@ def sustained_command(
     results: list[dict[str, object]] = []
     every: list[float] = []
     with _engines(keep) as project, project.connections() as connections, _session(project) as session:
-        path = _path(project, connections.pinot, READINGS)
+        path = row_path(project, connections.pinot, READINGS)
         with output.progress("sustained") as line:
             for _ in range(runs):
                 session.execute("UPDATE readings SET seq = 0 WHERE seq <> 0")
@@ -137,7 +137,7 @@ def sustained_command(
                     path,
                     changes_per_s=rate,
                     duration_s=seconds,
-                    first_id=_next_id(session, READINGS),
+                    first_id=next_id(session, READINGS),
                     progress=lambda elapsed_s, _: line.step("under load", elapsed_s, seconds),
                 )
                 every += result.times_ms
@@ -179,15 +179,15 @@ def bulk_command(
         project = stack.enter_context(_engines(keep))
         connections = stack.enter_context(project.connections())
         session, other = stack.enter_context(_session(project)), stack.enter_context(_session(project))
-        bulk = _path(project, connections.pinot, "bulk")
-        pulse = _path(project, connections.pinot, "pulse")
+        bulk = row_path(project, connections.pinot, "bulk")
+        pulse = row_path(project, connections.pinot, "pulse")
         line = stack.enter_context(output.progress("bulk"))
         for number in range(runs):
             line.step(f"{rows:,} rows, the connector alone")
             session.execute("TRUNCATE bulk_unserved")
             alone = connector_alone(connections, session, rows=rows)
             line.step(f"{rows:,} rows, the whole path")
-            first = _next_id(session, "bulk")
+            first = next_id(session, "bulk")
             whole, others = whole_path(session, other, bulk, pulse, first=first, rows=rows)
             line.step(f"{rows:,} rows, from CSV")
             csv = _from_csv(session, other, bulk, pulse, rows)
@@ -205,7 +205,7 @@ def _from_csv(
     from headrace.names import TableName
     from headrace.verify.bulk import whole_path
 
-    first = _next_id(session, "bulk")
+    first = next_id(session, "bulk")
     with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
         file = Path(folder) / "bulk.csv"
         with file.open("w", encoding="utf-8") as out:
@@ -244,20 +244,27 @@ def _session(project: Project) -> Generator[Connection]:
         yield session
 
 
-def _path(project: Project, pinot: PinotClient, table: str) -> freshness.Path:
+def row_path(project: Project, pinot: PinotClient, table: str, name: str = "headrace") -> freshness.Path:
+    """Where rows of a table or a view become visible.
+
+    Args:
+        name: what the path is called in a measurement.
+    """
     from headrace.hops.serve import directory
     from headrace.verify.freshness import Path as RowPath
 
-    return RowPath("headrace", pinot, directory.resolve(pinot, project.name, table).physical)
+    return RowPath(name, pinot, directory.resolve(pinot, project.name, table).physical)
 
 
-def _next_id(session: Connection, table: str) -> int:
+def next_id(session: Connection, table: str) -> int:
+    """The lowest id above all that are there."""
     query = sql.SQL("SELECT coalesce(max(id), 0) + 1 FROM {}").format(sql.Identifier(table))
     found = session.execute(query).fetchone()
     return int(found[0]) if found else 1
 
 
-def _surroundings() -> dict[str, object]:
+def surroundings() -> dict[str, object]:
+    """When and on what it was measured, for the answer."""
     load = os.getloadavg()[0]
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -290,7 +297,7 @@ def _answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: in
             "bench": "freshness",
             "gap_s": [0.2, longest_gap],
             "warm_up_rows": warm,
-            "surroundings": _surroundings(),
+            "surroundings": surroundings(),
             "medians": medians,
             "runs": runs,
             "times_fresher_p50": fresher,
@@ -298,7 +305,7 @@ def _answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: in
         output.answer_json(document)
         return
     output.answer(f"commit to the first query that sees the row, ms, behind {warm} rows of warming up")
-    _table(medians)
+    show(medians)
     for name in names:
         output.answer(f"\n{name}")
         _plot([time_ms for one in found for time_ms in one.times_ms[name]])
@@ -317,14 +324,14 @@ def _answer_sustained(
                 "bench": "sustained",
                 "rate": rate,
                 "seconds": seconds,
-                "surroundings": _surroundings(),
+                "surroundings": surroundings(),
                 "medians": medians,
                 "runs": list(runs),
             }
         )
         return
     output.answer(f"{rate:,.0f} changes a second for {seconds:,.0f} s, half of them updates; ms")
-    _table({"headrace": medians})
+    show({"headrace": medians})
     output.answer(
         f"longest gap {float(str(medians['max_ms'])) / 1000:.2f} s,"
         f" {float(str(medians['segment_commits'])):.0f} segment commits,"
@@ -341,7 +348,7 @@ def _answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
                 "ok": True,
                 "bench": "bulk",
                 "rows": rows,
-                "surroundings": _surroundings(),
+                "surroundings": surroundings(),
                 "medians": medians,
                 "runs": list(runs),
             }
@@ -364,7 +371,7 @@ def _answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
         )
 
 
-def _table(medians: Mapping[str, Mapping[str, object]]) -> None:
+def show(medians: Mapping[str, Mapping[str, object]]) -> None:
     columns = ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")
     rows = [
         (name, *(round(float(str(found[column])), 1) for column in columns))

@@ -51,6 +51,13 @@ def commit_reading(connection: Connection, number: int) -> None:
     )
 
 
+def commit_probe(connection: Connection, device: int) -> None:
+    """Commit one row of `readings`, the only one of its device."""
+    connection.execute(
+        "INSERT INTO readings VALUES (%s, 0, %s, 'ok', 1.5, NULL, true, now())", (device, device)
+    )
+
+
 def commit_pulse(connection: Connection, number: int) -> None:
     """Commit one row of `pulse`."""
     connection.execute("INSERT INTO pulse VALUES (%s, now())", (number,))

@@ -1,0 +1,131 @@
+"""`headrace bench views`: how fresh a view is under a steady load, through Spark's checkpoints."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headrace.cli import bench, output
+from headrace.cli.options import Json
+
+if TYPE_CHECKING:
+    from headrace.hops.transform.client import SparkClient
+
+app = bench.app
+
+VIEW = "by_device"
+SQL = """SELECT device, count(*) AS readings, sum(value) AS total, avg(value) AS mean
+FROM readings GROUP BY device"""
+PROBE_DEVICES = 1_000_000
+"""Devices of the measured rows begin here: each makes a group of its own."""
+
+
+@app.command("views")
+def views_command(
+    rate: Annotated[
+        float, typer.Option("--rate", min=20, help="Changes a second beside the measured rows.")
+    ] = 500.0,
+    seconds: Annotated[
+        float, typer.Option("--for", metavar="SECONDS", min=5, help="How long it is measured.")
+    ] = 660.0,
+    quick: bench.Quick = False,
+    keep: bench.Keep = None,
+    json: Json = False,
+) -> None:
+    """Commit single rows under a steady load; time from each commit to the view and to the table.
+
+    Spark ends a batch once a minute and stands still for a moment: each pause is told.
+
+    \b
+    Example:
+      headrace bench views --for 120
+    """
+    from headrace.cli.scratch_project import scratch_project
+    from headrace.feed.connect import connect
+    from headrace.verify.bench_tables import DECLARED, READINGS, commit_probe, create_tables
+    from headrace.verify.freshness import Distribution, measure, warm_up
+    from headrace.verify.sustained import Load
+
+    seconds = min(seconds, 30.0) if quick else seconds
+    views = {VIEW: SQL}
+    with (
+        scratch_project("bench", DECLARED, create_tables, output.note, keep=keep, views=views) as project,
+        project.connections() as connections,
+        connect(project.endpoints.source) as session,
+        connect(project.endpoints.source) as loading,
+        output.progress("views") as line,
+    ):
+        assert connections.spark is not None
+        paths = [bench.row_path(project, connections.pinot, name, name) for name in (VIEW, READINGS)]
+        first = PROBE_DEVICES + bench.next_id(session, READINGS)
+        load = Load(rate, seconds + 120, bench.next_id(session, READINGS) + 10 * PROBE_DEVICES)
+        threading.Thread(target=load.run, args=(loading,), daemon=True).start()
+        line.step("warming up")
+        warm_up(lambda row: commit_probe(session, row), paths[0], column="device", first=first, count=100)
+        count = max(20, int(seconds / 0.4))
+        with _Pauses(connections.spark) as pauses:
+            found = measure(
+                lambda row: commit_probe(session, row),
+                paths,
+                column="device",
+                first=first + 100,
+                count=count,
+                gap_s=(0.05, 0.5),
+                seed=1,
+                progress=lambda done, every, _: line.step("rows", done, every),
+            )
+        if load.failure is not None:
+            raise load.failure
+        line.finish(f"{count} rows, {len(pauses.told_ms)} checkpoints")
+    results = {path.name: Distribution.of(found.times_ms[path.name]).as_dict() for path in paths}
+    _answer(rate, results, pauses.told_ms)
+
+
+@dataclass
+class _Pauses:
+    """Watches how long the view's query stands still at each checkpoint."""
+
+    spark: SparkClient
+    told_ms: list[float] = field(default_factory=list[float])
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> _Pauses:
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        known: int | None = None
+        while not self._ended.wait(1.0):
+            [status] = self.spark.jobs().values()
+            pause = status.last_boundary_pause_ms
+            if known is not None and status.batches > known and pause is not None:
+                self.told_ms.append(pause)
+            known = status.batches
+
+
+def _answer(rate: float, results: dict[str, dict[str, object]], pauses_ms: Sequence[float]) -> None:
+    if output.json_wanted():
+        document: dict[str, object] = {
+            "ok": True,
+            "bench": "views",
+            "rate": rate,
+            "surroundings": bench.surroundings(),
+            "results": results,
+            "pauses_ms": [round(pause) for pause in pauses_ms],
+        }
+        output.answer_json(document)
+        return
+    output.answer(f"commit to the first query that sees the row, ms, beside {rate:,.0f} changes a second")
+    bench.show(results)
+    if pauses_ms:
+        longest = max(pauses_ms)
+        output.answer(f"{len(pauses_ms)} checkpoints, the longest pause at one {longest:,.0f} ms")
