@@ -26,28 +26,51 @@ def script(guide: str) -> str:
     return "set -euo pipefail\n" + "\n".join(blocks)
 
 
-@pytest.mark.engines
-def test_getting_started(tmp_path: Path) -> None:
+def run_on_engines(guide: str, folder: Path, project: str) -> str:
+    """What the commands of a guide print; whatever happens, nothing of them runs on."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     try:
         done = subprocess.run(
-            ["bash", "-c", script("getting-started.md")],
-            cwd=tmp_path,
+            ["bash", "-c", script(guide)],
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=600,
             check=False,
         )
     finally:
-        left = tmp_path / "shop" / ".headrace"
+        left = folder / project / ".headrace"
         if left.exists():
             command = [sys.executable, "-m", "headrace", "-C", str(left.parent), "down", "--purge", "--yes"]
             subprocess.run(command, env=environment, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert re.search(r"France\W+20\.00", done.stdout), done.stdout
-    assert "orders" in done.stdout and "equal" in done.stdout
     assert not left.exists()
+    return done.stdout
+
+
+@pytest.mark.engines
+def test_getting_started(tmp_path: Path) -> None:
+    printed = run_on_engines("getting-started.md", tmp_path, "shop")
+    assert re.search(r"France\W+20\.00", printed), printed
+    assert "orders" in printed and "equal" in printed
+
+
+@pytest.mark.engines
+def test_views(tmp_path: Path) -> None:
+    printed = run_on_engines("views.md", tmp_path, "viewed")
+    assert "groups: one row for each group" in printed
+    assert len(re.findall(r"^by_status +equal", printed, re.MULTILINE)) == 2, printed
+    assert len(re.findall(r"^large +equal", printed, re.MULTILINE)) == 1, printed
+
+
+@pytest.mark.engines
+def test_dashboard(tmp_path: Path) -> None:
+    printed = run_on_engines("dashboard.md", tmp_path, "shown")
+    assert re.search(r"Dashboard +http://127\.0\.0\.1:\d+/superset/dashboard/headrace-shown/", printed), (
+        printed
+    )
+    assert "Nothing to do" in printed, printed
 
 
 def test_rest_api(tmp_path: Path, postgres_server: TemporaryPostgres) -> None:

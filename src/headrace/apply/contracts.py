@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace.contract import Refusal, TableContract
+from headrace.endpoints import SourceAddress
+from headrace.engines import runtime
 from headrace.engines.folder import ProjectFolder
-from headrace.engines.runtime import source_address
 from headrace.errors import HeadraceError, HeadraceErrors, Where
 from headrace.hops.source.catalog import contracts
 from headrace.hops.source.client import SourceClient
@@ -18,14 +19,20 @@ def source_contracts(declaration: Declaration, folder: Path) -> list[TableContra
 
     Raises:
         HeadraceErrors: every table that cannot be carried.
-        HeadraceError: the source cannot be reached.
+        HeadraceError: the source cannot be reached; `engines-not-running` where it is ours.
     """
-    address = source_address(declaration, ProjectFolder.of(folder))
-    with SourceClient.connect(address) as client:
+    with SourceClient.connect(_address(declaration, folder)) as client:
         found, refusals = contracts(client, declaration)
     if refusals:
         raise HeadraceErrors([refused(declaration, refusal) for refusal in refusals])
     return found
+
+
+def _address(declaration: Declaration, folder: Path) -> SourceAddress:
+    """Somebody's own PostgreSQL needs no engine of ours to be asked."""
+    if declaration.embedded_source:
+        return runtime.endpoints(declaration, folder).source
+    return runtime.source_address(declaration, ProjectFolder.of(folder))
 
 
 def refused(declaration: Declaration, refusal: Refusal) -> HeadraceError:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from headrace.verify.verdict import TableVerdict
 
 _OPENING = """\
-A small shop: its catalogue comes from a CSV file, its past from a REST API, its
-life happens in PostgreSQL. headrace carries every change through Debezium, Kafka
-and Spark into Pinot, and shows how fresh and how exact all of it is.
+A small shop: its catalogue comes from a CSV file, its past from a REST API,
+its life happens in PostgreSQL. headrace carries every change through Debezium,
+Kafka and Spark into Pinot, and shows how fresh and how exact all of it is.
 """
 
 
@@ -111,14 +111,16 @@ def _answer(project: Project, story: Story, *, views: bool) -> None:
     """One question to what was shown, answered behind all that is written."""
     from headrace.cli.demo_shop import REVENUE
 
-    question = "SELECT status, COUNT(*) AS orders, SUM(total) AS total FROM orders GROUP BY status"
+    question = "SELECT status, COUNT(*) AS orders, SUM(total) AS total\nFROM orders GROUP BY status"
     if views:
-        question = f"SELECT day, orders, revenue, mean_order FROM {REVENUE} ORDER BY day DESC LIMIT 4"  # noqa: S608
+        question = f"SELECT day, orders, revenue, mean_order\nFROM {REVENUE} ORDER BY day DESC LIMIT 4"
     found = project.query(question, up_to_now=True)
-    story.say(f"  {question}")
+    for line in question.splitlines():
+        story.say(f"  {line}")
+    story.say()
     rows = [[str(value) if value is not None else None for value in row] for row in found.rows]
     for line in output.table([column.name for column in found.columns], rows).splitlines():
-        story.say(f"  {line}")
+        story.say(f"    {line}")
     story.say()
 
 

@@ -83,5 +83,6 @@ def _pull(connection: Connection, url: str, folder: Path, tell: Tell) -> None:
     with ApiClient(url, ClientOptions(requests_per_s=100)) as client:
         session = PullSession(client, connection, None, ListOptions(url=url), options)
         session.run()
-    counts = ", ".join(f"{report.table.table} {report.written.rows:,}" for report in session.reports())
-    tell(f"  {counts}")
+    reports = session.reports()
+    names = ", ".join(report.table.table for report in reports)
+    tell(f"  {sum(report.written.rows for report in reports):,} rows: {names}")

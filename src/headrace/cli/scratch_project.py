@@ -65,7 +65,7 @@ def scratch_project(
         endpoints = runtime.up(project.declaration, folder, _Ready(tell))
         with connect(endpoints.source) as connection:
             prepare(connection)
-        tell("headrace apply: from PostgreSQL's catalogue to everything that is needed")
+        tell("headrace apply: all that is needed, from PostgreSQL's catalogue")
         project.apply(progress=_stages(tell))
         yield project
     finally:

@@ -21,7 +21,7 @@ from headrace.hops.present.client import SupersetClient
 from headrace.hops.present.probe import ChartAnswer
 from headrace.hops.present.resource import Dashboard
 from headrace.hops.serve.query import QueryClient
-from tests.integration.present.browser import Browser, chromium
+from tests.integration.present.browser import chromium, log_in
 from tests.integration.present.conftest import ROWS, Bench, row, wait_for_offset
 from tests.unit.present.contracts import ORDERS
 
@@ -251,7 +251,7 @@ def test_a_person_sees_it_move(dashboard: Dashboard, filled: Bench, tmp_path: Pa
     folder = Path(os.environ.get("HEADRACE_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        log_in(browser, filled)
+        log_in(browser, filled.superset.url, filled.superset.password)
         browser.open(dashboard.url)
         browser.wait(shows(f"{ROWS:,}"))
         browser.wait("return document.querySelectorAll('canvas').length >= 2")
@@ -279,22 +279,3 @@ def shows(number: str) -> str:
         "return [...document.querySelectorAll('.header-line')]"
         f".some(line => line.innerText.trim() === '{number}')"
     )
-
-
-def log_in(browser: Browser, bench: Bench) -> None:
-    browser.open(f"{bench.superset.url}/login/")
-    browser.wait("return document.querySelector('#username') && document.querySelector('#password')")
-    browser.run(
-        """
-        const type = (field, text) => {
-          const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
-          set.call(field, text);
-          field.dispatchEvent(new Event('input', {bubbles: true}));
-        };
-        type(document.querySelector('#username'), 'admin');
-        type(document.querySelector('#password'), arguments[0]);
-        document.querySelector('[data-test=login-button]').click();
-        """,
-        bench.superset.password,
-    )
-    browser.wait("return !location.pathname.startsWith('/login')")
