@@ -8,7 +8,7 @@ from headrace.engines import runtime
 from headrace.engines.request import EngineRequest
 from headrace.engines.service import Service
 
-BATCH_MS = 8000
+BATCH_MS = 20_000
 """Short, so that a test meets boundaries between batches."""
 
 

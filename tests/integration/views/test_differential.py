@@ -21,10 +21,6 @@ pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 TABLES = ("plain", "events")
 OF_EVENTS = {
-    "by_kind": DrawnView(
-        "SELECT kind, count(*) AS n, count(payload) AS payloads, sum(id) AS ids FROM events GROUP BY kind",
-        ("kind", "n", "payloads", "ids"),
-    ),
     "not_clicks": DrawnView(
         "SELECT id, kind, payload, weight FROM events WHERE kind <> 'click'",
         ("id", "kind", "payload", "weight"),
@@ -49,7 +45,7 @@ def replayer(project: ViewProject) -> Iterator[Replayer]:
 
 def drawn(seed: int) -> dict[str, DrawnView]:
     source = random.Random(seed)
-    views = {f"drawn{seed}_{n}": draw(source, groups=n % 3 != 2) for n in range(6)}
+    views = {f"drawn{seed}_{n}": draw(source, groups=n % 3 != 2) for n in range(4)}
     return views | OF_EVENTS
 
 
