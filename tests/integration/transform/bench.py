@@ -124,7 +124,8 @@ class TransformBench:
             self.http.delete(f"/views/{name}")
         self._producer = None
         self.http.close()
-        for future in self._admin.delete_topics(self._topics).values():
+        deleted = self._admin.delete_topics(self._topics) if self._topics else {}
+        for future in deleted.values():
             future.result()
 
 

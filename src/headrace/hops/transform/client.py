@@ -13,6 +13,11 @@ from pydantic import BaseModel
 from headrace.errors import HeadraceError, Where
 from headrace.plan.resource import Document
 
+CONNECT_TIMEOUT_S = 5.0
+
+PUT_TIMEOUT_S = 300.0
+"""Spark looks through a query before it takes it: slow just after its own start, and on a busy machine."""
+
 
 class JobStatus(BaseModel):
     """How a view's query stands.
@@ -54,8 +59,8 @@ class SparkClient:
 
     def __init__(self, url: str, *, timeout_s: float = 60.0) -> None:
         self.url = url.rstrip("/")
-        limits = httpx.Timeout(timeout_s, connect=5.0)
-        self._http = httpx.Client(base_url=self.url, timeout=limits, trust_env=False)
+        self._limits = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        self._http = httpx.Client(base_url=self.url, trust_env=False)
 
     def __enter__(self) -> SparkClient:
         return self
@@ -88,15 +93,22 @@ class SparkClient:
         Raises:
             HeadraceError: `spark-refused`, when Spark cannot make a query of it, or has another of that name.
         """
-        self._check(self._send("PUT", f"/views/{name}", document), name)
+        self._check(self._send("PUT", f"/views/{name}", document, PUT_TIMEOUT_S), name)
 
     def delete(self, name: str) -> None:
         """Stop a query and forget its state; a missing one is fine."""
         self._check(self._send("DELETE", f"/views/{name}"), name)
 
-    def _send(self, method: str, path: str, json: Mapping[str, object] | None = None) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        json: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+    ) -> httpx.Response:
+        chosen = self._limits if timeout_s is None else httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
         try:
-            return self._http.request(method, path, json=json)
+            return self._http.request(method, path, json=json, timeout=chosen)
         except httpx.HTTPError as error:
             raise HeadraceError(
                 "spark-unreachable",

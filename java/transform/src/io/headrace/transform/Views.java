@@ -4,11 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All views of the project; one change at a time. */
+/** All views of the project; one change at a time, and nobody who only asks waits for it. */
 final class Views {
   private static final Logger LOGGER = LoggerFactory.getLogger(Views.class);
 
@@ -17,7 +18,7 @@ final class Views {
   private final SparkSession _spark;
   private final Settings _settings;
   private final ViewStore _store;
-  private final Map<String, View> _views = new TreeMap<>();
+  private final Map<String, View> _views = new ConcurrentSkipListMap<>();
 
   Views(SparkSession spark, Settings settings, ViewStore store) {
     _spark = spark;
@@ -62,11 +63,11 @@ final class Views {
     _store.removeCheckpoints(name);
   }
 
-  synchronized View get(String name) {
+  View get(String name) {
     return _views.get(name);
   }
 
-  synchronized Map<String, View> all() {
+  Map<String, View> all() {
     return new TreeMap<>(_views);
   }
 
