@@ -51,6 +51,18 @@ def test_a_whole_answer_is_read() -> None:
             HeadraceError,
             "query-after-timeout",
         ),
+        (
+            {
+                "exceptions": [
+                    {
+                        "errorCode": 150,
+                        "message": "SQLParsingError:\njava.util.ConcurrentModificationException",
+                    }
+                ]
+            },
+            Transient,
+            "query-failed",
+        ),
         ({"exceptions": [{"errorCode": 250, "message": "timeout"}]}, HeadraceError, "query-timeout"),
         ({"exceptions": [{"errorCode": 200, "message": "boom"}]}, HeadraceError, "query-failed"),
         ({"exceptions": [{"errorCode": 150, "message": "no"}]}, HeadraceError, "query-rejected"),

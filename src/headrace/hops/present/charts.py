@@ -176,7 +176,9 @@ def _groups(name: str, column: Column) -> Chart:
 
 def _newest(name: str, contract: TableContract) -> Chart:
     committed = committed_at(contract)
-    listed = [column for column in contract.columns if column.conversion is not Conversion.BYTES]
+    # A view's key is made for Pinot and says nothing to people.
+    made = contract.key if contract.versioned else ()
+    listed = [c for c in contract.columns if c.conversion is not Conversion.BYTES and c.name not in made]
     names = [*(column.name for column in listed[:_TABLE_COLUMNS]), committed]
     order = [[committed, False]]
     params: Json = {

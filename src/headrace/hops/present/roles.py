@@ -29,6 +29,9 @@ _NOT_ADDED = (
     "year",
     "month",
     "day",
+    "mean",
+    "avg",
+    "average",
 )
 _GROUPS = (
     *("status", "state", "kind", "type", "category", "channel", "country", "method", "segment", "region"),

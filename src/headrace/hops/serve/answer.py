@@ -39,6 +39,10 @@ class Answer:
     stored_rows: int
 
 
+_RACE = "ConcurrentModificationException"
+"""Seen of the parser of a broker that just started and is asked by several at once; the query is right."""
+
+
 class Unserved(HeadraceError):
     """No server was asked and Pinot named no reason: nothing routed yet, or a filter that is always false."""
 
@@ -112,6 +116,8 @@ def _raise_exceptions(exceptions: list[dict[str, object]]) -> None:
             cause=cause,
             hint="see `headrace status`; the answer would have been incomplete and was thrown away",
         )
+    if any(_RACE in message for message in messages):
+        raise Transient("query-failed", "Pinot failed to answer this query", cause=cause)
     if any(code in {150, 700, 710} for code in codes):
         raise HeadraceError("query-rejected", "Pinot does not accept this query", cause=cause)
     if any(code in {250, 400} for code in codes):
