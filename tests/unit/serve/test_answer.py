@@ -60,7 +60,7 @@ def test_a_whole_answer_is_read() -> None:
                     }
                 ]
             },
-            Transient,
+            answer.Transient,
             "query-failed",
         ),
         ({"exceptions": [{"errorCode": 250, "message": "timeout"}]}, HeadraceError, "query-timeout"),
