@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from headrace.errors import HeadraceError
 from headrace.hops.capture.snapshot import Progress, verdict
 from headrace.hops.topic.messages import read
+from headrace.hops.topic.resource import Topic, TopicSpec
 from tests.integration.capture.bench import Bench, contract, remove
 from tests.integration.capture.engines import CaptureEngines
 
@@ -92,9 +93,9 @@ def test_second_life_over_a_live_slot_is_broken_even_with_clean_notifications(be
     point = capture.point
     # Everything of the capture goes but its slot: the next life makes no slot and says STARTED once.
     capture.connector.delete()
-    for suffix in ("notification", "offsets"):
-        bench.kafka.delete_topic(f"{capture.names.topic_prefix}.{suffix}")
-    bench.kafka.delete_topic(capture.names.topic(capture.contracts[0].table))
+    gone = [f"{capture.names.topic_prefix}.{suffix}" for suffix in ("notification", "offsets")]
+    for topic in (*gone, capture.names.topic(capture.contracts[0].table)):
+        Topic(bench.kafka, TopicSpec(topic)).delete()  # waits until nobody lists it any more
     bench.run("INSERT INTO bare VALUES (2)", f"DROP PUBLICATION {capture.names.publication}")
     bench.prepare(capture.names, capture.contracts)
     capture.connector.apply()
