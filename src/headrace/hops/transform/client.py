@@ -15,8 +15,8 @@ from headrace.plan.resource import Document
 
 CONNECT_TIMEOUT_S = 5.0
 
-PUT_TIMEOUT_S = 300.0
-"""Spark looks through a query before it takes it: slow just after its own start, and on a busy machine."""
+CHANGE_TIMEOUT_S = 300.0
+"""Spark looks through a query before it takes it, and waits for one it stops: long on a busy machine."""
 
 
 class JobStatus(BaseModel):
@@ -93,11 +93,11 @@ class SparkClient:
         Raises:
             HeadraceError: `spark-refused`, when Spark cannot make a query of it, or has another of that name.
         """
-        self._check(self._send("PUT", f"/views/{name}", document, PUT_TIMEOUT_S), name)
+        self._check(self._send("PUT", f"/views/{name}", document, CHANGE_TIMEOUT_S), name)
 
     def delete(self, name: str) -> None:
         """Stop a query and forget its state; a missing one is fine."""
-        self._check(self._send("DELETE", f"/views/{name}"), name)
+        self._check(self._send("DELETE", f"/views/{name}", timeout_s=CHANGE_TIMEOUT_S), name)
 
     def _send(
         self,

@@ -66,7 +66,7 @@ record Settings(int port, Path folder, boolean realTime, long batchMs) {
         .config("spark.ui.retainedStages", "4")
         .config("spark.ui.retainedTasks", "16")
         .config("spark.cleaner.periodicGC.interval", "10min")
-        .config("spark.sql.streaming.stopTimeout", "15s")
+        .config("spark.sql.streaming.stopTimeout", "60s")
         .getOrCreate();
     session.udf().register("headrace_avg", new NumericAverage(), DataTypes.StringType);
     return session;

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.TreeMap;
@@ -24,6 +27,7 @@ import java.util.stream.Stream;
  */
 final class ViewStore {
   private static final String SUFFIX = ".json";
+  private static final Duration LATE_WRITERS = Duration.ofSeconds(30);
 
   private final Path _documents;
   private final Path _checkpoints;
@@ -113,15 +117,38 @@ final class ViewStore {
     }
   }
 
+  /** Removes a folder that a stopped query may still write into for a moment. */
   private static void remove(Path path)
       throws IOException {
-    if (!Files.exists(path)) {
-      return;
+    long deadline = System.nanoTime() + LATE_WRITERS.toNanos();
+    while (Files.exists(path)) {
+      try {
+        removeOnce(path);
+      } catch (IOException | UncheckedIOException e) {
+        if (System.nanoTime() > deadline) {
+          throw e;
+        }
+        pause();
+      }
     }
+  }
+
+  private static void removeOnce(Path path)
+      throws IOException {
     try (Stream<Path> inside = Files.walk(path)) {
       for (Path one : inside.sorted(Comparator.reverseOrder()).toArray(Path[]::new)) {
         Files.deleteIfExists(one);
       }
+    }
+  }
+
+  private static void pause()
+      throws IOException {
+    try {
+      Thread.sleep(50);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException();
     }
   }
 

@@ -47,6 +47,34 @@ class ViewStoreTest {
   }
 
   @Test
+  void forgetsWhatIsStillBeingWrittenTo()
+      throws Exception {
+    ViewStore store = new ViewStore(_folder);
+    store.keep("v", kept(0));
+    Path state = store.checkpoint("v", 0).resolve("state");
+    Files.createDirectories(state);
+    Thread writer = new Thread(() -> {
+      for (int count = 0; count < 300; count++) {
+        try {
+          Files.createDirectories(state.resolve(String.valueOf(count)));
+          Thread.sleep(1);
+        } catch (Exception e) {
+          // The folder went away beneath it: what this is about.
+        }
+      }
+    });
+    writer.start();
+    while (!Files.exists(state.resolve("20"))) {
+      Thread.onSpinWait();
+    }
+    store.forget("v");
+    store.removeCheckpoints("v");
+    writer.join();
+    store.removeCheckpoints("v");
+    assertFalse(Files.exists(store.checkpoint("v", 0).getParent()));
+  }
+
+  @Test
   void offsetsWithoutTheirCommitAreDropped()
       throws Exception {
     Path checkpoint = _folder.resolve("c");
