@@ -20,7 +20,7 @@ VIEWS = {
     "by_kind": "SELECT kind, count(*) AS n, sum(amount) AS total FROM bills GROUP BY kind",
     "dear": "SELECT id, kind, amount FROM bills WHERE amount > 100",
 }
-OWN_WRITES = 25
+OWN_WRITES = 8
 
 
 @pytest.fixture(scope="module")
