@@ -57,6 +57,7 @@ def test_getting_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+@pytest.mark.long
 def test_views(tmp_path: Path) -> None:
     printed = run_on_engines("views.md", tmp_path, "viewed")
     assert "groups: one row for each group" in printed
@@ -65,6 +66,7 @@ def test_views(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+@pytest.mark.long
 def test_dashboard(tmp_path: Path) -> None:
     printed = run_on_engines("dashboard.md", tmp_path, "shown")
     assert re.search(r"Dashboard +http://127\.0\.0\.1:\d+/superset/dashboard/headrace-shown/", printed), (

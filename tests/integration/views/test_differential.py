@@ -17,7 +17,7 @@ from tests.property.histories import Statement, random_intents, resolve
 from tests.property.replay import Replayer, create_tables
 from tests.property.tables import EVENTS, PLAIN
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 TABLES = ("plain", "events")
 OF_EVENTS = {

@@ -13,7 +13,7 @@ from headrace.plan.render import as_json
 from tests.integration.views.project import ViewProject, eventually, view_name
 from tests.integration.views.reader import Reader
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 ORDERS = """
 CREATE TABLE orders (
