@@ -188,12 +188,12 @@ def test_a_status_is_changed_and_nothing_else(bench: Bench) -> None:
     served = _served(bench)
     served.apply()
     before = [s for s in bench.systems.inventory.served() if s.capture == bench.names.number]
-    bench.systems.flow.set_status(before[0], Status.RETIRED)
+    bench.systems.flow.set_status(bench.names.pinot_table(before[0].served_name), Status.RETIRED)
     (after,) = [s for s in bench.systems.inventory.served() if s.capture == bench.names.number]
     assert after == replace(before[0], status=Status.RETIRED)
     assert bench.systems.objects.served(bench.names, bench.contract, Status.RETIRED).read() is not None
     served.delete()
-    bench.systems.flow.set_status(before[0], Status.LIVE)
+    bench.systems.flow.set_status(bench.names.pinot_table(before[0].served_name), Status.LIVE)
     assert not [s for s in bench.systems.inventory.served() if s.capture == bench.names.number]
 
 

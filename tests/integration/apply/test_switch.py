@@ -17,7 +17,7 @@ from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.query import QueryClient
 from headrace.names import CaptureNames, TableName
-from headrace.plan.model import Action, Kind, ServedState, Status
+from headrace.plan.model import Action, Kind, Status
 from tests.integration.apply.project import RunningProject
 
 pytestmark = pytest.mark.engines
@@ -83,16 +83,16 @@ def test_no_key_goes_back_at_a_switch(project: RunningProject, monkeypatch: pyte
 
     asking = threading.Thread(target=ask_for_the_latest, daemon=True)
 
-    def held_up(flow: RealFlow, served: ServedState, status: Status) -> None:
+    def held_up(flow: RealFlow, physical: str, status: Status) -> None:
         if status is not Status.LIVE:
-            set_status(flow, served, status)
+            set_status(flow, physical, status)
             return
         with ConnectClient(opened.endpoints.connect_url) as connect:
-            connector = CaptureNames(project.name, served.capture).connector
+            connector = CaptureNames(project.name, int(physical.rpartition("_")[2])).connector
             connect.stop(connector)
             asking.start()
             time.sleep(HOLD_S)
-            set_status(flow, served, status)
+            set_status(flow, physical, status)
             time.sleep(HOLD_S)
             connect.resume(connector)
 
@@ -125,7 +125,7 @@ def test_a_switch_broken_off_while_the_old_generation_stands_still(
     opened.apply()
     (first,) = project.generations("orders")
 
-    def refused(flow: RealFlow, served: ServedState, status: Status) -> None:
+    def refused(flow: RealFlow, physical: str, status: Status) -> None:
         raise HeadraceError("broken-off", "the process ends here")
 
     for lost in (False, True):
