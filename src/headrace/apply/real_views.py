@@ -108,7 +108,8 @@ class RealViews:
         return self._tails[topic]
 
     def _configs(self) -> list[dict[str, str]]:
-        names = candidates(self._pinot, self._project)
+        # Tables are told by their names: their configs are read by the inventory, once.
+        names = [name for name in candidates(self._pinot, self._project) if re.search(r"_v\d+$", name)]
         configs = [custom_configs(self._pinot.table_config(name) or {}) for name in names]
         ours = [config for config in configs if config.get(Config.PROJECT) == self._project]
         return [config for config in ours if not config[Config.CAPTURE].isdigit()]

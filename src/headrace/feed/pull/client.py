@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 
 import httpx
 
 from headrace import __version__
+from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 from headrace.feed.pull.json_text import Json, parse
 
@@ -66,7 +66,7 @@ class Traffic:
     retries: int = 0
 
 
-class ApiClient:
+class ApiClient(Closing):
     """Requests to one host. Close it, or use it in a `with`."""
 
     def __init__(
@@ -121,14 +121,6 @@ class ApiClient:
 
     def close(self) -> None:
         self._http.close()
-
-    def __enter__(self) -> ApiClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _send(self, target: httpx.URL) -> httpx.Response:
         for _ in range(_REDIRECTS):

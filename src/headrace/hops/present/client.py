@@ -11,11 +11,11 @@ import json
 import zipfile
 from collections.abc import Mapping
 from decimal import Decimal
-from types import TracebackType
 from typing import cast
 
 import httpx
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError
 
 Json = dict[str, object]
@@ -24,7 +24,7 @@ ADMINISTRATOR = "admin"
 PAGE = 100
 
 
-class SupersetClient:
+class SupersetClient(Closing):
     """One Superset.
 
     Args:
@@ -38,14 +38,6 @@ class SupersetClient:
         self._password = password
         self._headers: dict[str, str] = {}
         self._http = httpx.Client(timeout=timeout_s, trust_env=False, headers={"Accept": "application/json"})
-
-    def __enter__(self) -> SupersetClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from headrace.closing import Closing
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.messages import Record, to_record
 
@@ -16,7 +15,7 @@ GROWTH = 32
 POLL_S = 5.0
 
 
-class TopicTail:
+class TopicTail(Closing):
     """Looks at the end of one partition, again and again over one connection.
 
     Args:
@@ -29,14 +28,6 @@ class TopicTail:
         self._topic = topic
         self._partition = partition
         self._consumer = client.consumer(enable_partition_eof=True, fetch_wait_max_ms=2)
-
-    def __enter__(self) -> TopicTail:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connection back."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import cast
 
 import httpx
 from pydantic import BaseModel
 
+from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 from headrace.plan.resource import Document
 
@@ -49,7 +49,7 @@ class Job:
     status: JobStatus
 
 
-class SparkClient:
+class SparkClient(Closing):
     """One application, by its URL.
 
     Args:
@@ -61,14 +61,6 @@ class SparkClient:
         self.url = url.rstrip("/")
         self._limits = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
         self._http = httpx.Client(base_url=self.url, trust_env=False)
-
-    def __enter__(self) -> SparkClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""
