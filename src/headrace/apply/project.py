@@ -31,8 +31,11 @@ from headrace.spec.model import Declaration
 if TYPE_CHECKING:
     from headrace.apply.real import Connections
     from headrace.apply.stored import StoredRows
+    from headrace.apply.topics import TopicMessages
     from headrace.hops.serve.directory import Generation
     from headrace.hops.serve.query import QueryResult
+    from headrace.observe.readers import Consumers
+    from headrace.observe.topics import Topics
     from headrace.observe.trace import Trace
     from headrace.verify.audit import Audit, Say
     from headrace.verify.verdict import TableVerdict
@@ -175,6 +178,36 @@ class Project:
         with self.connections() as connections:
             path = row_path(connections, table, served_name, key, values=values)
             return trace_row(path, connections, wait_s)
+
+    def topics(self) -> Topics:
+        """The brokers and every topic of the cluster, with the table or view it belongs to."""
+        from headrace.apply.topics import topics
+
+        with self.connections() as connections:
+            return topics(connections, self.declaration)
+
+    def consumers(self) -> Consumers:
+        """Everybody who reads the topics and how far they are, and the connectors that write them."""
+        from headrace.apply.topics import consumers
+
+        with self.connections() as connections:
+            return consumers(connections)
+
+    @contextmanager
+    def messages(self, topic: str, key: Sequence[str] = ()) -> Generator[TopicMessages]:
+        """The decoded messages of a topic, for the length of a block.
+
+        Args:
+            topic: the name of a declared table or view, or else of a topic.
+            key: only those of this key, a value for each of its columns.
+
+        Raises:
+            HeadraceError: `topic-unknown`, `topic-internal`, `trace-key`.
+        """
+        from headrace.apply.topics import topic_messages
+
+        with self.connections() as connections:
+            yield topic_messages(connections, self.declaration, topic, key)
 
     def resync(self, tables: Iterable[TableName], progress: Progress = silent) -> Plan:
         """Take tables again from a new snapshot, into one new capture; readers keep the old rows meanwhile.

@@ -14,7 +14,8 @@ from headrace.hops.source.fence import emit
 from headrace.hops.source.row import canonical_key, wrong_key
 from headrace.hops.topic.fence import FenceWatcher
 from headrace.names import CaptureNames, TableName
-from headrace.observe.row_path import Clients, RowPath, plain_key
+from headrace.observe.row_key import plain_key
+from headrace.observe.row_path import Clients, RowPath
 from headrace.observe.trace import Place, Trace
 from headrace.observe.whereabouts import verdict
 
@@ -50,10 +51,8 @@ def row_path(
         if not error.code.startswith("pinot-"):
             raise
         problem = error.summary
-        contract, names = _from_the_source(connections, table, error)
-    if len(key) != len(contract.key):
-        raise wrong_key(contract)
-    spelled = _spelled(connections, contract, key)
+        contract, names = from_the_source(connections, table, error)
+    spelled = spelled_key(connections, contract, key)
     clients = Clients(
         connections.source, connections.kafka, connections.connect, connections.pinot, connections.spark
     )
@@ -101,9 +100,14 @@ def _pass_fence(path: RowPath, connections: Connections, timeout_s: float) -> bo
     return True
 
 
-def _from_the_source(
+def from_the_source(
     connections: Connections, table: TableName, pinot: HeadraceError
 ) -> tuple[TableContract, CaptureNames]:
+    """What a table looks like and which capture carries it, while Pinot cannot say it.
+
+    Raises:
+        HeadraceError: `pinot`, when the source cannot say it either.
+    """
     inventory = connections.systems.inventory
     try:
         contracts = {contract.table: contract for contract in inventory.catalogue().contracts}
@@ -115,7 +119,14 @@ def _from_the_source(
     return contracts[table], CaptureNames(connections.systems.project, max(carrying))
 
 
-def _spelled(connections: Connections, contract: TableContract, key: Sequence[str]) -> tuple[str, ...]:
+def spelled_key(connections: Connections, contract: TableContract, key: Sequence[str]) -> tuple[str, ...]:
+    """A key as PostgreSQL spells it, as far as that is known while it is down.
+
+    Raises:
+        HeadraceError: `trace-key`.
+    """
+    if len(key) != len(contract.key):
+        raise wrong_key(contract)
     try:
         spelled = connections.source.run(lambda client: canonical_key(client, contract, key))
     except HeadraceError as error:

@@ -1,8 +1,9 @@
 """What a command prints: the answer on stdout, everything else on stderr.
 
 Promise: with `--json`, stdout holds exactly one JSON document with `"version": 1`, also when the command
-fails. Without it, tables fit 80 columns on a file or a pipe, and colour is used only on a terminal that
-wants it (`NO_COLOR`, `TERM=dumb`). Control characters in what is shown are made visible, never sent on.
+fails; of a command that may go on for ever, one such document a line. Without it, tables fit 80 columns on a
+file or a pipe, and colour is used only on a terminal that wants it (`NO_COLOR`, `TERM=dumb`). Control
+characters in what is shown are made visible, never sent on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TextIO
 
 from headrace.errors import HeadraceError, HeadraceErrors, Where
@@ -23,13 +25,20 @@ JSON_VERSION = 1
 PIPE_WIDTH = 80
 
 _json_wanted = False
+_json_indent: int | None = 2
 
 
 def want_json(wanted: bool) -> bool:
     """Callback of `--json`: from here on, stdout belongs to one JSON document."""
-    global _json_wanted
-    _json_wanted = wanted
+    global _json_wanted, _json_indent
+    _json_wanted, _json_indent = wanted, 2
     return wanted
+
+
+def json_lines() -> None:
+    """From here on every JSON document is one line, that of an error too."""
+    global _json_indent
+    _json_indent = None
 
 
 def json_wanted() -> bool:
@@ -46,7 +55,9 @@ def answer_json(document: Mapping[str, object]) -> None:
     """Print the answer of `--json`; `version` is added. Values json does not know become their text."""
     _write(
         sys.stdout,
-        json.dumps({"version": JSON_VERSION, **document}, indent=2, default=str, ensure_ascii=False),
+        json.dumps(
+            {"version": JSON_VERSION, **document}, indent=_json_indent, default=str, ensure_ascii=False
+        ),
     )
 
 
@@ -98,6 +109,20 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         ]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def moment(time_ms: int | None) -> str:
+    """A moment in UTC, without the day when it is today; nothing for one that is not known."""
+    if time_ms is None or time_ms <= 0:
+        return ""
+    found = datetime.fromtimestamp(time_ms / 1000, UTC)
+    today = datetime.now(UTC).date() == found.date()
+    return found.strftime("%H:%M:%S.%f" if today else "%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def lsn(position: int | None) -> str | None:
+    """A position of the WAL as PostgreSQL prints it."""
+    return None if position is None or position < 0 else f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
 
 
 def width() -> int:

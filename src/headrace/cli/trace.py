@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +22,7 @@ RESULTS_SHOWN = 5
 Line = tuple[str, str, str, str]
 Rest = tuple[str, str, str]
 
-_OPS = {"r": "snapshot", "c": "insert", "u": "update", "d": "delete", "t": "truncate"}
+OPS = {"r": "snapshot", "c": "insert", "u": "update", "d": "delete", "t": "truncate"}
 _KINDS = {0: "row", 1: "tombstone", 2: "set aside", 3: "truncated", 4: "set aside"}
 _KIND_WORDS = {0: "row", 1: "tombstone", 2: "reject", 3: "truncate", 4: "reject"}
 
@@ -107,9 +106,9 @@ def _source(found: Trace) -> list[Rest]:
     if source.problem:
         return [("could not be asked", "", "")]
     what = f"row, by transaction {source.xmin}" if source.present else "no such row"
-    lines = [(what, f"WAL {_lsn(source.lsn)}", _time(source.time_ms))]
+    lines = [(what, f"WAL {output.lsn(source.lsn)}", output.moment(source.time_ms))]
     if source.commit_time_ms is not None:
-        lines.append(("", "committed", _time(source.commit_time_ms)))
+        lines.append(("", "committed", output.moment(source.commit_time_ms)))
     return lines
 
 
@@ -123,8 +122,8 @@ def _capture(capture: CaptureLook) -> list[Rest]:
     behind = "" if capture.behind_bytes is None else f"{_size(capture.behind_bytes)} behind"
     if capture.confirmed_lsn is None:
         return [(what, "", behind)]
-    lines = [(what, f"confirmed {_lsn(capture.confirmed_lsn)}", behind)]
-    return [*lines, ("", f"restart {_lsn(capture.restart_lsn)}", "")]
+    lines = [(what, f"confirmed {output.lsn(capture.confirmed_lsn)}", behind)]
+    return [*lines, ("", f"restart {output.lsn(capture.restart_lsn)}", "")]
 
 
 def _topic(found: Trace) -> list[Rest]:
@@ -134,14 +133,14 @@ def _topic(found: Trace) -> list[Rest]:
     if change is None:
         return [("none among the newest records" if topic.bounded else "no record", "", "")]
     at = f"partition {change.partition} offset {change.offset}"
-    what = _OPS.get(change.op, change.op)
-    committed = "" if change.op == "r" else _time(change.commit_time_ms)
-    lines = [(f"{what}, transaction {change.txid}", f"LSN {_lsn(change.lsn)}", committed)]
+    what = OPS.get(change.op, change.op)
+    committed = "" if change.op == "r" else output.moment(change.commit_time_ms)
+    lines = [(f"{what}, transaction {change.txid}", f"LSN {output.lsn(change.lsn)}", committed)]
     if change.kafka_time_ms is None:
         return [*lines, ("no longer in Kafka", at, "")]
     after = change.commit_to_kafka_ms
     took = "" if after is None else f"in Kafka after {after:,} ms"
-    return [*lines, (took, at, _time(change.kafka_time_ms))]
+    return [*lines, (took, at, output.moment(change.kafka_time_ms))]
 
 
 def _serve(serve: ServeLook) -> list[Rest]:
@@ -227,18 +226,6 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _lsn(lsn: int | None) -> str | None:
-    return None if lsn is None or lsn < 0 else f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
-
-
-def _time(time_ms: int | None) -> str:
-    if time_ms is None or time_ms <= 0:
-        return ""
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    today = datetime.now(UTC).date() == moment.date()
-    return moment.strftime("%H:%M:%S.%f" if today else "%Y-%m-%d %H:%M:%S.%f")[:-3]
-
-
 def _size(size_bytes: int) -> str:
     from headrace.observe.whereabouts import size
 
@@ -263,7 +250,7 @@ def as_document(found: Trace) -> dict[str, object]:
         "source": {
             "present": None if source.problem else source.present,
             "xmin": source.xmin,
-            "wal_lsn": _lsn(source.lsn),
+            "wal_lsn": output.lsn(source.lsn),
             "time_ms": source.time_ms,
             "commit_time_ms": source.commit_time_ms,
             "track_commit_timestamp": None if source.problem else source.keeps_commit_times,
@@ -275,8 +262,8 @@ def as_document(found: Trace) -> dict[str, object]:
             "task": capture.task_state,
             "in_snapshot": capture.in_snapshot,
             "slot": capture.slot,
-            "confirmed_lsn": _lsn(capture.confirmed_lsn),
-            "restart_lsn": _lsn(capture.restart_lsn),
+            "confirmed_lsn": output.lsn(capture.confirmed_lsn),
+            "restart_lsn": output.lsn(capture.restart_lsn),
             "behind_bytes": capture.behind_bytes,
             "fence_passed": capture.fenced,
             "problem": capture.problem,
@@ -321,7 +308,7 @@ def _change(change: Change | None) -> dict[str, object] | None:
         "offset": change.offset,
         "kind": _KIND_WORDS[change.kind],
         "op": change.op,
-        "lsn": _lsn(change.lsn),
+        "lsn": output.lsn(change.lsn),
         "txid": change.txid,
         "commit_time_ms": change.commit_time_ms,
         "kafka_time_ms": change.kafka_time_ms,

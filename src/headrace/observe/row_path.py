@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from typing import Protocol, TypeVar, cast
 
 from headrace.contract import Column, Conversion, Kind, TableContract
@@ -31,6 +29,7 @@ from headrace.hops.topic.tail import TopicTail
 from headrace.hops.transform.client import SparkClient
 from headrace.hops.transform.probe import check, computed_below
 from headrace.names import CaptureNames
+from headrace.observe.row_key import is_key
 from headrace.observe.trace import (
     CaptureLook,
     Change,
@@ -47,8 +46,6 @@ T = TypeVar("T")
 
 _ELSEWHERE = 1 << 62
 """An offset behind the end of every partition: nothing is looked for there."""
-
-_EPOCH = date(1970, 1, 1)
 
 GROUP = "g"
 """How the key of a group begins; those of rows hold the key of the row."""
@@ -242,10 +239,7 @@ class RowPath:
         return TopicLook(topic, newest, found.ends, found.bounded), image
 
     def _is_key(self, key: Mapping[str, object]) -> bool:
-        return all(
-            _same(column, key.get(column.name), value)
-            for column, value in zip(self._key_columns, self.key, strict=True)
-        )
+        return is_key(self.contract, self.key, key)
 
     @property
     def _key_columns(self) -> Sequence[Column]:
@@ -286,31 +280,6 @@ class RowPath:
 
     def _result_key(self, key: str) -> str | None:
         return None if key.startswith(GROUP) and not self.values else key
-
-
-def plain_key(contract: TableContract, key: Sequence[str]) -> tuple[str, ...]:
-    """A key for who cannot ask PostgreSQL: numbers and dates in their usual spelling, texts as they are.
-
-    Raises:
-        HeadraceError: `trace-key`.
-    """
-    columns = [contract.column(name) for name in contract.key]
-    try:
-        return tuple(_plain(column, value) for column, value in zip(columns, key, strict=True))
-    except (ValueError, ArithmeticError) as error:
-        raise source_row.wrong_key(contract) from error
-
-
-def _plain(column: Column, value: str) -> str:
-    if column.conversion in {Conversion.INT, Conversion.LONG}:
-        return str(int(value))
-    if column.conversion is Conversion.DATE:
-        return date.fromisoformat(value).isoformat()
-    if column.conversion is Conversion.DECIMAL_TEXT:
-        return format(Decimal(value), "f")
-    if column.conversion is Conversion.BOOLEAN:
-        return "true" if value.lower() in {"t", "true", "1", "yes", "on"} else "false"
-    return value
 
 
 def change_of(record: Record) -> Change:
@@ -363,19 +332,6 @@ def _behind(ends: Mapping[int, int], reached: Mapping[int, int]) -> int | None:
     if set(ends) - set(reached):
         return None
     return sum(max(0, end - reached[partition]) for partition, end in ends.items())
-
-
-def _same(column: Column, found: object, value: str) -> bool:
-    """Whether a value of a record's key, in its form in the envelope, is this one."""
-    if column.conversion is Conversion.BOOLEAN:
-        return found is (value in {"true", "1"})
-    if column.conversion in {Conversion.INT, Conversion.LONG}:
-        return found == int(value)
-    if column.conversion is Conversion.DATE:
-        return found == (date.fromisoformat(value) - _EPOCH).days
-    if column.conversion is Conversion.DECIMAL_TEXT:
-        return isinstance(found, str) and found != "NaN" and Decimal(found) == Decimal(value)
-    return found == value
 
 
 def _shown(contract: TableContract) -> list[str]:

@@ -14,11 +14,12 @@ RUNNING = "RUNNING"
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """The one task of a connector; `failure` says why when it has failed."""
+    """One task of a connector; `failure` says why when it has failed."""
 
     state: str
     worker: str
     failure: Failure | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,21 @@ class ConnectorStatus:
 
     Attributes:
         state: RUNNING, PAUSED, STOPPED, FAILED, UNASSIGNED or RESTARTING.
-        task: None while it has none.
-        failure: why, when the connector or its task has failed.
+        tasks: one for a capture, several for some connectors of others, none while they are being made.
+        failure: why, when the connector or one of its tasks has failed.
+        worker: where it runs.
     """
 
     name: str
     state: str
-    task: TaskStatus | None
+    tasks: tuple[TaskStatus, ...]
     failure: Failure | None = None
+    worker: str = ""
+
+    @property
+    def task(self) -> TaskStatus | None:
+        """The one task of a capture's connector; None while it has none."""
+        return self.tasks[0] if self.tasks else None
 
     @property
     def is_healthy(self) -> bool:
@@ -65,15 +73,16 @@ def status(client: ConnectClient, name: str) -> ConnectorStatus | None:
     if found is None:
         return None
     connector = cast("dict[str, str]", found["connector"])
-    tasks = cast("list[dict[str, str]]", found.get("tasks") or [])
-    task = _task(tasks[0]) if tasks else None
+    tasks = tuple(_task(one) for one in cast("list[dict[str, object]]", found.get("tasks") or []))
     own = failure(connector.get("trace", "")) if connector["state"] == FAILED else None
-    return ConnectorStatus(name, connector["state"], task, own or (task.failure if task else None))
+    why = own or next((one.failure for one in tasks if one.failure), None)
+    return ConnectorStatus(name, connector["state"], tasks, why, connector.get("worker_id", ""))
 
 
-def _task(found: dict[str, str]) -> TaskStatus:
-    why = failure(found.get("trace", "")) if found["state"] == FAILED else None
-    return TaskStatus(found["state"], found.get("worker_id", ""), why)
+def _task(found: dict[str, object]) -> TaskStatus:
+    state = str(found["state"])
+    why = failure(str(found.get("trace", ""))) if state == FAILED else None
+    return TaskStatus(state, str(found.get("worker_id", "")), why, int(cast(int, found.get("id", 0))))
 
 
 def position(client: ConnectClient, name: str) -> CapturePosition:

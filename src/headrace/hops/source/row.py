@@ -107,7 +107,7 @@ def wrong_key(contract: TableContract) -> HeadraceError:
         "trace-key",
         f"that is no key of {contract.table}",
         cause=f"its key is ({types})",
-        hint="give one argument for each column of the key, in this order",
+        hint="give one value for each column of the key, in this order",
         where=Where(address=f"table:{contract.table}"),
     )
 

@@ -11,16 +11,26 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ClusterMetadata,
     ConfigEntry,
     ConfigResource,
+    ConfigSource,
+    ConsumerGroupDescription,
     NewTopic,
     OffsetSpec,
     ResourceType,
@@ -50,6 +60,24 @@ class Edge(Enum):
     WRITTEN = "written"  # the high watermark: open and aborted transactions included
 
 
+@dataclass(frozen=True)
+class Broker:
+    """One broker, at the address it gives to clients; `is_controller` as it answers for the cluster."""
+
+    number: int
+    host: str
+    port: int
+    is_controller: bool
+
+
+@dataclass(frozen=True)
+class GroupMembers:
+    """State of a consumer group, as its coordinator calls it, and how many consumers are in it."""
+
+    state: str
+    members: int
+
+
 class KafkaClient(Closing):
     """One Kafka cluster.
 
@@ -64,6 +92,7 @@ class KafkaClient(Closing):
     ) -> None:
         self.bootstrap = bootstrap
         self.timeout_s = timeout_s
+        self.is_secured = (security or {}).get("security.protocol", "plaintext").lower() != "plaintext"
         self._settings: dict[str, Any] = {
             **(security or {}),
             "bootstrap.servers": bootstrap,
@@ -80,14 +109,19 @@ class KafkaClient(Closing):
         """Give the connections back; the client is of no use afterwards."""
         self._admin.poll(0)
 
+    def brokers(self) -> tuple[Broker, ...]:
+        """Every broker of the cluster, by number."""
+        found = self._metadata()
+        return tuple(
+            Broker(number, one.host or "", one.port, number == found.controller_id)
+            for number, one in sorted(found.brokers.items())
+        )
+
     # -- topics ---------------------------------------------------------------------------------------------
 
     def topics(self) -> dict[str, int]:
         """Every topic with its number of partitions, internal ones included."""
-        try:
-            found = cast(ClusterMetadata, self._admin.list_topics(timeout=self.timeout_s))
-        except KafkaException as error:
-            raise self.failure(error) from error
+        found = self._metadata()
         self._partitions = {name: len(topic.partitions) for name, topic in found.topics.items()}
         return dict(self._partitions)
 
@@ -117,6 +151,22 @@ class KafkaClient(Closing):
         futures = self._admin.describe_configs([resource], request_timeout=self.timeout_s)
         entries = cast("dict[str, ConfigEntry]", self._wait(next(iter(futures.values())), f"topic:{topic}"))
         return {name: str(entry.value) for name, entry in entries.items()}
+
+    def topic_settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """What was set on each topic itself and is not the brokers' default all the same; one request."""
+        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+        if not resources:
+            return {}
+        futures = self._admin.describe_configs(resources, request_timeout=self.timeout_s)
+        found: dict[str, dict[str, str]] = {}
+        for resource, future in futures.items():
+            entries = cast("dict[str, ConfigEntry]", self._wait(future, f"topic:{resource.name}"))
+            found[resource.name] = {
+                name: "***" if entry.is_sensitive else str(entry.value)
+                for name, entry in sorted(entries.items())
+                if _is_own(entry)
+            }
+        return found
 
     def alter_topic_config(self, topic: str, settings: Mapping[str, str]) -> None:
         """Set these settings and leave all others alone."""
@@ -176,6 +226,32 @@ class KafkaClient(Closing):
         }
         return Consumer(config, logger=_log)
 
+    # -- groups ---------------------------------------------------------------------------------------------
+
+    def groups(self) -> list[str]:
+        """The names of all consumer groups."""
+        found = self._wait(self._admin.list_consumer_groups(request_timeout=self.timeout_s), "groups")
+        if found.errors and not found.valid:
+            raise self.failure(found.errors[0], "groups")
+        return sorted(one.group_id for one in found.valid)
+
+    def group_members(self, group: str) -> GroupMembers:
+        """How a group stands."""
+        futures = self._admin.describe_consumer_groups([group], request_timeout=self.timeout_s)
+        found = cast(ConsumerGroupDescription, self._wait(futures[group], f"group:{group}"))
+        return GroupMembers(found.state.name, len(found.members))
+
+    def group_offsets(self, group: str) -> dict[str, dict[int, int]]:
+        """What a group has committed: topic, partition, offset of the next record it would read."""
+        asked = [ConsumerGroupTopicPartitions(group)]
+        futures = self._admin.list_consumer_group_offsets(asked, request_timeout=self.timeout_s)
+        found = cast(ConsumerGroupTopicPartitions, self._wait(futures[group], f"group:{group}"))
+        offsets: dict[str, dict[int, int]] = {}
+        for place in found.topic_partitions or []:
+            if place.offset >= 0:
+                offsets.setdefault(place.topic, {})[place.partition] = place.offset
+        return offsets
+
     # -- failures -------------------------------------------------------------------------------------------
 
     def failure(self, error: KafkaException | KafkaError, address: str | None = None) -> HeadraceError:
@@ -199,6 +275,12 @@ class KafkaClient(Closing):
             )
         return HeadraceError("kafka-refused", f"Kafka refused ({name})", cause=found.str(), where=where)
 
+    def _metadata(self) -> ClusterMetadata:
+        try:
+            return cast(ClusterMetadata, self._admin.list_topics(timeout=self.timeout_s))
+        except KafkaException as error:
+            raise self.failure(error) from error
+
     def _wait(self, future: concurrent.futures.Future[Any], address: str) -> Any:
         try:
             return future.result(timeout=self.timeout_s + 5)
@@ -212,6 +294,14 @@ class KafkaClient(Closing):
                 hint="`headrace status` shows whether the broker runs",
                 where=Where(address=address),
             ) from error
+
+
+def _is_own(entry: ConfigEntry) -> bool:
+    """Whether a setting was made on the topic itself, to something else than would hold without it."""
+    if ConfigSource(entry.source) is not ConfigSource.DYNAMIC_TOPIC_CONFIG:
+        return False
+    beneath = [one for one in (entry.synonyms or {}).values() if one.source != entry.source]
+    return not beneath or beneath[0].value != entry.value
 
 
 def _missing_topic(topic: str, cause: str | None = None) -> HeadraceError:
