@@ -61,7 +61,6 @@ def consumers(connections: Connections) -> Consumers:
     directory, problem = _directory(connections)
     if problem:
         problems.append(("pinot", problem.summary))
-    ends = Ends(kafka)
 
     def ask(system: str, work: Callable[[], list[T]]) -> list[T]:
         try:
@@ -70,12 +69,16 @@ def consumers(connections: Connections) -> Consumers:
             problems.append((system, error.summary))
             return []
 
+    # Asked once: each further question would wait as long.
+    answers = bool(ask("kafka", lambda: [kafka.topics()]))
+    ends = Ends(kafka if answers else None)
     readers: list[Reader] = []
     for one in sorted(directory.generations, key=lambda one: (one.served_name, one.names.number)):
         readers += ask("pinot", lambda one=one: [pinot_reader(connections.pinot, one, ends)])
-    if spark is not None:
+    if spark is not None and answers:
         readers += ask("spark", lambda: spark_readers(spark, kafka, directory.generations, ends))
-    readers += ask("kafka", lambda: group_readers(kafka, ends))
+    if answers:
+        readers += ask("kafka", lambda: group_readers(kafka, ends))
     found = ask("connect", lambda: connectors(connections.connect))
     return Consumers(tuple(readers), tuple(found), tuple(dict.fromkeys(problems)))
 

@@ -88,9 +88,13 @@ class Consumers:
 
 
 class Ends:
-    """Behind the last message of each partition, looked up once."""
+    """Behind the last message of each partition, looked up once.
 
-    def __init__(self, kafka: KafkaClient) -> None:
+    Args:
+        kafka: None while it cannot be asked: then no end is known.
+    """
+
+    def __init__(self, kafka: KafkaClient | None) -> None:
         self._kafka = kafka
         self._stable: dict[str, Mapping[int, int]] = {}
         self._data: dict[tuple[str, int], int] = {}
@@ -109,13 +113,15 @@ class Ends:
         return sorted(self._of(topic))
 
     def _of(self, topic: str) -> Mapping[int, int]:
+        if self._kafka is None:
+            return {}
         if topic not in self._stable:
             self._stable[topic] = self._kafka.offsets([topic], Edge.COMMITTED)[topic]
         return self._stable[topic]
 
     def _end(self, topic: str, partition: int, at: int | None) -> int | None:
         stable = self._of(topic).get(partition)
-        if stable is None or (at is not None and at >= stable):
+        if stable is None or self._kafka is None or (at is not None and at >= stable):
             return stable
         if (topic, partition) not in self._data:
             with TopicTail(self._kafka, topic, partition) as tail:

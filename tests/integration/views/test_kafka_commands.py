@@ -6,13 +6,17 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from headrace.apply.real import Connections
+from headrace.apply.topics import consumers, topic_messages, topics
 from headrace.engines.folder import ProjectFolder
+from headrace.engines.record import EngineState
 from headrace.errors import HeadraceError
 from headrace.hops.topic import browse
 from headrace.hops.topic.client import KafkaClient
@@ -235,6 +239,32 @@ def test_keys_as_postgresql_takes_them(project: ViewProject) -> None:
     eventually(truncated, "the table was truncated")
 
 
+def test_a_system_out_of_reach_does_not_hide_the_rest(project: ViewProject) -> None:
+    opened = project.open()
+    nowhere, folder = "http://127.0.0.1:1", ProjectFolder.of(project.directory).root
+    topic = by_name(project)["orders"]["topic"]
+
+    def connections(**away: str) -> Connections:
+        return Connections(opened.declaration, replace(opened.endpoints, **away), folder)
+
+    with connections(pinot_controller_url=nowhere, spark_url=nowhere) as reached:
+        found = topics(reached, opened.declaration)
+        assert found.problem is not None
+        assert {one.use.name: one.use.status for one in found.topics}["orders"] is None
+        readers = consumers(reached)
+        assert [system for system, _ in readers.problems] == ["pinot", "spark"]
+        assert [one.state for one in readers.connectors] == ["RUNNING"]
+        messages = topic_messages(reached, opened.declaration, "orders", ["7"])
+        assert messages.topic == topic
+        assert [one.key for one in messages.newest(5)[0]] == [{"id": 7}]
+    with connections(kafka_bootstrap="127.0.0.1:1", connect_url=nowhere) as reached:
+        readers = consumers(reached)
+        assert [system for system, _ in readers.problems] == ["kafka", "connect"]
+        positions = [at for one in readers.readers for at in one.positions]
+        assert len(positions) == 4
+        assert all(at.next and (at.end, at.lag) == (None, None) for at in positions)
+
+
 def test_what_there_is_no_topic_of(project: ViewProject) -> None:
     error = failure(project, "messages", "ordrs")
     assert error["code"] == "topic-unknown"
@@ -282,10 +312,11 @@ def test_following_outlives_the_broker(project: ViewProject) -> None:
     try:
         assert following.stderr is not None
         assert b"following" in following.stderr.readline()
-        process = project.engine("kafka").process
-        assert process is not None
-        assert process.send(signal.SIGKILL) is not False
-        project.execute("INSERT INTO orders VALUES (2001, 'after')")
+        killed = project.engine("kafka").process
+        assert killed is not None
+        with project.connect() as source:
+            assert killed.send(signal.SIGKILL) is not False
+            source.execute("INSERT INTO orders VALUES (2001, 'after')")
         shown, told = following.communicate(timeout=120)
         assert (following.returncode, told) == (0, b"")
         assert json.loads(shown)["after"] == {"id": 2001, "status": "after"}
@@ -293,3 +324,9 @@ def test_following_outlives_the_broker(project: ViewProject) -> None:
         if following.poll() is None:
             following.kill()
             following.communicate()
+
+    def serves() -> bool:
+        record = project.engine("kafka")
+        return record.state is EngineState.READY and record.process != killed
+
+    eventually(serves, "Kafka does not come back")
