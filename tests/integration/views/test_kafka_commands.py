@@ -205,7 +205,8 @@ def test_the_last_messages_and_those_from_an_offset_on(project: ViewProject) -> 
 
     first = lines(project, "orders", "--from", "beginning", "-n", "5")
     assert [one["op"] for one in first] == ["r"] * 5
-    assert [one["offset"] for one in first] == [0, 1, 2, 3, 4]
+    assert first[0]["offset"] == 0
+    assert [one["key"]["id"] for one in first] == [1, 2, 3, 4, 5]
     after = lines(project, "orders", "--from", str(inserted[1]["offset"]))
     assert [one["key"]["id"] for one in after] == [1002]
     # Further back than the first look goes.
@@ -302,6 +303,12 @@ def test_somebody_elses_topic(project: ViewProject) -> None:
                 with pytest.raises(HeadraceError) as caught:
                     next(following)
                 assert caught.value.code == "topic-outrun"
+            with closing(browse.follow(kafka, "elsewhere", {0: 199})) as following:
+                assert next(following).offset == 199
+                kafka.delete_topic("elsewhere")
+                with pytest.raises(HeadraceError) as caught:
+                    next(following)
+                assert caught.value.code == "topic-gone"
         finally:
             kafka.delete_topic("elsewhere")
 

@@ -5,6 +5,7 @@ Promise: committed messages only, each once, none left out between where the loo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ SEARCHED = 50_000
 
 POLL_S = 0.25
 """For how long an interrupt from the keyboard may have to wait."""
+
+LOOK_S = 5.0
+"""How often a topic that is silent is looked for."""
+
+LOOK_TIMEOUT_S = 1.0
 
 Wanted = Callable[[Record], bool]
 
@@ -94,14 +100,19 @@ def follow(
     A broker that is away is waited for.
 
     Raises:
-        HeadraceError: `kafka-topic-missing`; `topic-outrun` when retention is faster than the reader.
+        HeadraceError: `topic-gone`; `topic-outrun` when retention is faster than the reader.
     """
-    consumer = client.consumer(fetch_wait_max_ms=500, topic_metadata_refresh_interval_ms=5_000)
+    consumer = client.consumer(fetch_wait_max_ms=500)
+    looked = time.monotonic()
     try:
         consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in start.items()])
         while True:
             message = consumer.poll(POLL_S)
             if message is None:
+                # A consumer without a group is not told that its topic was deleted.
+                if time.monotonic() - looked > LOOK_S:
+                    _check_is_there(client, topic)
+                    looked = time.monotonic()
                 continue
             error = message.error()
             if error is not None:
@@ -124,6 +135,21 @@ def _enough(
     for record in found:
         held[record.partition] += 1
     return all(number >= count or begin[partition] <= starts[partition] for partition, number in held.items())
+
+
+def _check_is_there(client: KafkaClient, topic: str) -> None:
+    try:
+        there = client.topics(LOOK_TIMEOUT_S)
+    except HeadraceError:
+        return
+    if topic not in there:
+        raise HeadraceError(
+            "topic-gone",
+            f"topic {topic} does not exist any more",
+            cause="it was removed, with its table or because a new generation took its place",
+            hint="start again; `headrace topics` shows what there is",
+            where=Where(address=f"topic:{topic}"),
+        )
 
 
 def _check(client: KafkaClient, topic: str, error: KafkaError) -> None:

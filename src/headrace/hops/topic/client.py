@@ -119,9 +119,9 @@ class KafkaClient(Closing):
 
     # -- topics ---------------------------------------------------------------------------------------------
 
-    def topics(self) -> dict[str, int]:
+    def topics(self, timeout_s: float | None = None) -> dict[str, int]:
         """Every topic with its number of partitions, internal ones included."""
-        found = self._metadata()
+        found = self._metadata(timeout_s)
         self._partitions = {name: len(topic.partitions) for name, topic in found.topics.items()}
         return dict(self._partitions)
 
@@ -275,9 +275,9 @@ class KafkaClient(Closing):
             )
         return HeadraceError("kafka-refused", f"Kafka refused ({name})", cause=found.str(), where=where)
 
-    def _metadata(self) -> ClusterMetadata:
+    def _metadata(self, timeout_s: float | None = None) -> ClusterMetadata:
         try:
-            return cast(ClusterMetadata, self._admin.list_topics(timeout=self.timeout_s))
+            return cast(ClusterMetadata, self._admin.list_topics(timeout=timeout_s or self.timeout_s))
         except KafkaException as error:
             raise self.failure(error) from error
 
