@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from headrace.engines import connect, kafka, pinot, spark, zookeeper
+from headrace.engines import connect, kafka, pinot, spark, view_rehearsal, zookeeper
 from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
@@ -55,9 +55,9 @@ def make(installation: Installation, progress: Progress) -> None:
             (
                 kafka.kafka(folder, ports, bare, kafka.DEFAULT_HEAP_MB),
                 connect.connect(folder, ports, bare, connect.DEFAULT_HEAP_MB),
+                # Its main class is ours, so it is tried with our classes; they too stand at the end.
+                spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB),
             ),
-            # Its main class is ours, so it is tried with our classes; they too stand at the end.
-            (spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB),),
         )
         for services in pairs:
             with ExitStack() as running:
@@ -65,6 +65,9 @@ def make(installation: Installation, progress: Progress) -> None:
                     progress(f"trying {service.name}: it starts once, so that later starts are quicker")
                     process = running.enter_context(_Trial(service, archives))
                     process.wait_ready()
+                    if service.name == "spark":
+                        # What a view takes is loaded with the first of them, not with Spark's start.
+                        view_rehearsal.rehearse(ports["kafka"], ports["spark"])
         if not target.exists():
             archives.rename(target)
 

@@ -179,7 +179,8 @@ def transport_folder(home: Path) -> Path:
 
 def class_archives_folder(found: jdk.Jdk, home: Path) -> Path:
     """Where the class archives for these engines on this very JDK belong."""
-    parts = [found.fingerprint, transport_folder(home).name, *(lock_digest(engine) for engine in FROM_MAVEN)]
+    locks = (lock_digest(engine) for engine in FROM_MAVEN)
+    parts = [found.fingerprint, transport_folder(home).name, *locks, "with a view of each kind"]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     return engines_folder(home) / f"class-archives-{digest[:16]}"
 

@@ -11,7 +11,7 @@ Row = dict[str, object]
 
 GROUPS: dict[str, object] = {
     "kind": "groups",
-    "image": "`id` BIGINT, `qty` INT, `price` STRING, `country` STRING",
+    "image": "`id` BIGINT, `qty` BIGINT, `price` STRING, `country` STRING",
     "values": [{"name": "price", "expr": "try_cast(price AS DECIMAL(10,2))"}],
     "reject": "CASE WHEN price IS NOT NULL AND try_cast(price AS DECIMAL(10,2)) IS NULL "
     "THEN 'price: not a finite number' END",

@@ -32,7 +32,7 @@ def test_results_are_exact_and_in_the_order_of_the_input(bench: TransformBench) 
     bench.write(base, orders.envelopes(150))
     bench.write(base, [orders._envelope("c", None, orders._row(10**6))], commit=False)
     for document in (bench.document(GROUPS, base, groups), bench.document(ROWS, base, rows)):
-        assert bench.put(document).status_code == 201
+        assert (answer := bench.put(document)).status_code == 201, answer.text
     for _ in range(10):
         bench.write(base, orders.envelopes(15))
 
@@ -50,7 +50,7 @@ def test_kills_and_truncate_change_no_result(bench: TransformBench) -> None:
     documents = [bench.document(GROUPS, base, groups), bench.document(ROWS, base, rows)]
     orders = Orders(random.Random(11))
     for document in documents:
-        assert bench.put(document).status_code == 201
+        assert (answer := bench.put(document)).status_code == 201, answer.text
     bench.write(base, orders.envelopes(200))
     bench.wait_for(base, groups)
     wait_for_batches(bench, documents, 2)
@@ -89,7 +89,7 @@ def test_put_and_delete_can_be_repeated(bench: TransformBench) -> None:
     document = bench.document(ROWS, bench.topic("base"), bench.topic("rows"))
     name = document["name"]
 
-    assert bench.put(document).status_code == 201
+    assert (answer := bench.put(document)).status_code == 201, answer.text
     assert bench.put(document).status_code == 200
     other = bench.put({**document, "where": "qty > 1"})
     assert (other.status_code, other.json()["code"]) == (409, "view-differs")
@@ -133,7 +133,7 @@ def test_a_view_that_cannot_go_on_says_why_without_a_value(bench: TransformBench
     row = {"id": 1, "qty": 1, "price": "1.00", "country": "topsecretvalue"}
     bench.write(base, [json.dumps({"before": None, "after": row, "source": {}, "op": "c"}).encode()])
 
-    assert bench.put(document).status_code == 201
+    assert (answer := bench.put(document)).status_code == 201, answer.text
 
     deadline = time.monotonic() + 90
     while (status := bench.status(document["name"]))["state"] != "failed":

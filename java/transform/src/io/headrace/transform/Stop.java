@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Where a query stopped itself: raised in SQL, read back from the exception's text.
+ * Where a query stopped itself: thrown by the reader of records, read back from the exception's text.
  *
  * @param numbers the record's offset first; -1 for what was NULL
  */
@@ -16,10 +16,10 @@ record Stop(String reason, long[] numbers) {
   static final String UNREADABLE = "unreadable";
   private static final Pattern TEXT = Pattern.compile("headrace-stop ([a-z]+)((?: -?[0-9]+)+);");
 
-  static String raise(String reason, String... numbers) {
-    String list = Arrays.stream(numbers).map(number -> ", ' ', CAST(coalesce(" + number + ", -1) AS STRING)")
-        .collect(Collectors.joining());
-    return "raise_error(concat('headrace-stop " + reason + "'" + list + ", ';'))";
+  /** The text of an exception that {@link #in} understands; the record's offset comes first. */
+  static String text(String reason, Object... numbers) {
+    return Arrays.stream(numbers).map(number -> " " + (number == null ? -1 : number))
+        .collect(Collectors.joining("", "headrace-stop " + reason, ";"));
   }
 
   static Optional<Stop> in(Throwable failure) {

@@ -38,18 +38,21 @@ final class View {
   private final Condition _changed = _lock.newCondition();
 
   private long _startOffset;
+  private Dataset<Row> _results;
   private State _state = State.STARTING;
   private Failure _failure;
   private long _restarts;
   private boolean _removed;
   private StreamingQuery _query;
 
+  /** Spark resolves the whole query: it throws whatever Spark does not understand in the document. */
   View(SparkSession spark, Settings settings, ViewStore store, ViewDocument document, long startOffset) {
     _spark = spark;
     _settings = settings;
     _store = store;
     _document = document;
     _startOffset = startOffset;
+    _results = results();
     _boundaries = new Boundaries(settings.batchMs());
     _thread = new Thread(this::run, "view-" + document.name());
     _thread.setDaemon(true);
@@ -177,13 +180,16 @@ final class View {
     } finally {
       _lock.unlock();
     }
+    _results = results();
     LOGGER.info("view {}: TRUNCATE, starts anew at offset {}", _document.name(), offset);
   }
 
+  private Dataset<Row> results() {
+    return new ViewQuery(_document).results(records());
+  }
+
   private DataStreamWriter<Row> query(Path checkpoint) {
-    Dataset<Row> records = records(_spark, _document, _startOffset);
-    return new ViewQuery(_document).results(records).writeStream().format("kafka").outputMode("update")
-        .queryName(_document.name())
+    return _results.writeStream().format("kafka").outputMode("update").queryName(_document.name())
         .trigger(_settings.trigger())
         .option("checkpointLocation", checkpoint.toString())
         .option("topic", _document.output())
@@ -194,14 +200,14 @@ final class View {
         .option("kafka.compression.type", "none");
   }
 
-  static Dataset<Row> records(SparkSession spark, ViewDocument document, long startOffset) {
-    return spark.readStream().format("kafka")
-        .option("kafka.bootstrap.servers", document.bootstrap())
+  private Dataset<Row> records() {
+    return _spark.readStream().format("kafka")
+        .option("kafka.bootstrap.servers", _document.bootstrap())
         .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.min.bytes", "1")
         .option("kafka.fetch.max.wait.ms", "100")
-        .option("subscribe", document.input())
-        .option("startingOffsets", "{\"" + document.input() + "\":{\"0\":" + startOffset + "}}")
+        .option("subscribe", _document.input())
+        .option("startingOffsets", "{\"" + _document.input() + "\":{\"0\":" + _startOffset + "}}")
         .option("failOnDataLoss", "true")
         .load();
   }

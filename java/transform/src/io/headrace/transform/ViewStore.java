@@ -27,6 +27,8 @@ import java.util.stream.Stream;
  */
 final class ViewStore {
   private static final String SUFFIX = ".json";
+  /** Of what {@link ViewQuery} keeps in a checkpoint: another one begins anew, and gives the same results again. */
+  private static final String STATE_FORMAT = "2";
   private static final Duration LATE_WRITERS = Duration.ofSeconds(30);
 
   private final Path _documents;
@@ -60,7 +62,7 @@ final class ViewStore {
     for (Path folder : list(_checkpoints)) {
       Kept view = kept.get(folder.getFileName().toString());
       for (Path checkpoint : list(folder)) {
-        if (view == null || !checkpoint.getFileName().toString().equals(String.valueOf(view.startOffset()))) {
+        if (view == null || !checkpoint.equals(checkpoint(folder.getFileName().toString(), view.startOffset()))) {
           remove(checkpoint);
         }
       }
@@ -107,7 +109,7 @@ final class ViewStore {
   }
 
   Path checkpoint(String name, long startOffset) {
-    return _checkpoints.resolve(name).resolve(String.valueOf(startOffset));
+    return _checkpoints.resolve(name).resolve(startOffset + "." + STATE_FORMAT);
   }
 
   private static Path[] list(Path folder)

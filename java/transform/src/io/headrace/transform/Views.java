@@ -31,8 +31,7 @@ final class Views {
       throws IOException {
     for (Map.Entry<String, ViewStore.Kept> kept : _store.load().entrySet()) {
       try {
-        ViewDocument document = checked(kept.getKey(), kept.getValue().document());
-        begin(document, kept.getValue().startOffset());
+        begin(understood(kept.getKey(), kept.getValue().document(), kept.getValue().startOffset()));
       } catch (Refused e) {
         LOGGER.error("view {} is kept but cannot be understood any more: {}", kept.getKey(), e.getMessage());
       }
@@ -45,10 +44,10 @@ final class Views {
     if (present != null) {
       return present.document().json().equals(json) ? Put.THERE : Put.OTHER;
     }
-    ViewDocument document = checked(name, json);
+    View view = understood(name, json, 0);
     _store.removeCheckpoints(name);
     _store.keep(name, new ViewStore.Kept(json, 0));
-    begin(document, 0);
+    begin(view);
     return Put.STARTED;
   }
 
@@ -71,19 +70,16 @@ final class Views {
     return new TreeMap<>(_views);
   }
 
-  private void begin(ViewDocument document, long startOffset) {
-    View view = new View(_spark, _settings, _store, document, startOffset);
-    _views.put(document.name(), view);
+  private void begin(View view) {
+    _views.put(view.document().name(), view);
     view.start();
   }
 
-  /** Builds the whole query once: Spark resolves every name and type without asking Kafka. */
-  private ViewDocument checked(String name, JsonNode json)
+  /** Builds the whole query: Spark resolves every name and type without asking Kafka. */
+  private View understood(String name, JsonNode json, long startOffset)
       throws Refused {
     try {
-      ViewDocument document = ViewDocument.parse(json, name);
-      new ViewQuery(document).results(View.records(_spark, document, 0));
-      return document;
+      return new View(_spark, _settings, _store, ViewDocument.parse(json, name), startOffset);
     } catch (ViewDocument.UnknownField e) {
       throw new Refused("document-refused", e.getMessage());
     } catch (RuntimeException e) {
