@@ -28,6 +28,7 @@ from headrace.engines.maven import Progress
 from headrace.engines.service import Service
 from headrace.errors import HeadraceError
 
+_BATCH_MS = 5000
 _POLL_S = 0.2
 _PORTS = ("zookeeper", "kafka", "kafka_controller", "connect", "spark", *pinot.PORTS)
 
@@ -56,7 +57,7 @@ def make(installation: Installation, progress: Progress) -> None:
                 kafka.kafka(folder, ports, bare, kafka.DEFAULT_HEAP_MB),
                 connect.connect(folder, ports, bare, connect.DEFAULT_HEAP_MB),
                 # Its main class is ours, so it is tried with our classes; they too stand at the end.
-                spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB),
+                spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB, batch_ms=_BATCH_MS),
             ),
         )
         for services in pairs:

@@ -180,7 +180,12 @@ def transport_folder(home: Path) -> Path:
 def class_archives_folder(found: jdk.Jdk, home: Path) -> Path:
     """Where the class archives for these engines on this very JDK belong."""
     locks = (lock_digest(engine) for engine in FROM_MAVEN)
-    parts = [found.fingerprint, transport_folder(home).name, *locks, "with a view of each kind"]
+    parts = [
+        found.fingerprint,
+        transport_folder(home).name,
+        *locks,
+        "two batches of views",
+    ]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     return engines_folder(home) / f"class-archives-{digest[:16]}"
 

@@ -74,7 +74,7 @@ class Results:
     topic: str
 
     def newest(self, kind: str) -> dict[str, Any]:
-        """The last record of a kind's group."""
+        """The last record of a kind's group, as if it had come last of all."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -86,13 +86,15 @@ class Results:
         )
         consumer.assign([TopicPartition(self.topic, 0, 0)])
         found: dict[str, Any] | None = None
+        through = 0
         while (message := consumer.poll(10.0)) is not None and not message.error():
             value: dict[str, Any] = json.loads(message.value() or b"")
+            through = value["input"]
             if value["op"] == "u" and value["after"].get("kind") == kind:
                 found = value
         consumer.close()
         assert found is not None
-        return found
+        return {**found, "input": through}
 
     def forge(self, record: dict[str, Any], key: str) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap})

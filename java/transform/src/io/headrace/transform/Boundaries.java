@@ -3,12 +3,17 @@ package io.headrace.transform;
 import java.time.Instant;
 import org.apache.spark.sql.streaming.StreamingQuery;
 import org.apache.spark.sql.streaming.StreamingQueryProgress;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How long a view stands still between two batches: from the end of one batch's reading to the beginning of the next
  * one's, taken from the progress Spark keeps. A trigger's time beyond the batch's own duration is that pause.
  */
 final class Boundaries {
+  private static final Logger LOGGER = LoggerFactory.getLogger(Boundaries.class);
+  private static final long LONG_MS = 1000;
+
   private final long _batchMs;
   private long _seen = -1;
   private Instant _began;
@@ -28,6 +33,10 @@ final class Boundaries {
       Instant began = Instant.parse(progress.timestamp());
       if (_began != null && progress.batchId() == _seen + 1) {
         _lastPauseMs = Math.max(0, began.toEpochMilli() - _began.toEpochMilli() - _batchMs);
+        if (_lastPauseMs > LONG_MS) {
+          LOGGER.info("{}: stood still for {} ms between two batches; the second: {}", query.name(), _lastPauseMs,
+              progress.durationMs());
+        }
         _maxPauseMs = _maxPauseMs == null ? _lastPauseMs : Math.max(_maxPauseMs, _lastPauseMs);
       }
       _began = began;
