@@ -27,6 +27,7 @@ final class View {
   private static final Logger LOGGER = LoggerFactory.getLogger(View.class);
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
+  private static final long LOOK_MS = 1000;
 
   private final SparkSession _spark;
   private final Settings _settings;
@@ -83,9 +84,6 @@ final class View {
   ViewStatus status() {
     _lock.lock();
     try {
-      if (_query != null) {
-        _boundaries.learn(_query);
-      }
       boolean told = _state != State.RUNNING && _failure != null;
       return new ViewStatus(_state, told ? _failure.code() : null, told ? _failure.message() : null, _startOffset,
           _restarts, _boundaries.batches(), _boundaries.lastPauseMs(), _boundaries.maxPauseMs());
@@ -143,12 +141,24 @@ final class View {
       if (!removed()) {
         change(State.RUNNING, null);
       }
-      _query.awaitTermination();
+      while (!_query.awaitTermination(LOOK_MS)) {
+        // Spark keeps the progress of two batches only.
+        learn();
+      }
       return removed() ? null : new Failure("query-failed", "the query was stopped", true);
     } catch (StreamingQueryException e) {
       return stopped(e);
     } finally {
       stopQuery();
+    }
+  }
+
+  private void learn() {
+    _lock.lock();
+    try {
+      _boundaries.learn(_query);
+    } finally {
+      _lock.unlock();
     }
   }
 
