@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from headrace.engines import connect, kafka, pinot, spark, zookeeper
+from headrace.engines.address_book import AddressBook
 from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
@@ -46,18 +47,18 @@ def make(installation: Installation, progress: Progress) -> None:
         bare = _without_own_classes(installation, aside)
         with_own_classes = dataclasses.replace(installation, class_archives=aside / "none")
         folder = ProjectFolder.of(aside)
-        ports = _free_ports()
+        book = AddressBook(_free_ports())
         pairs = (
             (
-                zookeeper.zookeeper(folder, ports, bare, zookeeper.DEFAULT_HEAP_MB),
-                pinot.pinot(folder, ports, bare, pinot.DEFAULT_HEAP_MB),
+                zookeeper.zookeeper(folder, book, bare, zookeeper.DEFAULT_HEAP_MB),
+                pinot.pinot(folder, book, bare, pinot.DEFAULT_HEAP_MB),
             ),
             (
-                kafka.kafka(folder, ports, bare, kafka.DEFAULT_HEAP_MB),
-                connect.connect(folder, ports, bare, connect.DEFAULT_HEAP_MB),
+                kafka.kafka(folder, book, bare, kafka.DEFAULT_HEAP_MB),
+                connect.connect(folder, book, bare, connect.DEFAULT_HEAP_MB),
             ),
             # Its main class is ours, so it is tried with our classes; they too stand at the end.
-            (spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB),),
+            (spark.spark(folder, book, with_own_classes, spark.DEFAULT_HEAP_MB),),
         )
         for services in pairs:
             with ExitStack() as running:

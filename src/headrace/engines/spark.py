@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -40,21 +39,21 @@ OPENED = (
 
 def spark(
     folder: ProjectFolder,
-    ports: Mapping[str, int],
+    book: AddressBook,
     installation: Installation,
     heap_mb: int,
     *,
     batch_ms: int = BATCH_MS,
     real_time: bool = True,
 ) -> Service:
-    """The application, on the loopback interface; it knows its views from its own data folder.
+    """The application; it knows its views from its own data folder.
 
     Args:
         batch_ms: see BATCH_MS.
         real_time: False runs micro-batches, for comparison only: their output says nothing of a view's
             position.
     """
-    port = ports["spark"]
+    port = book.ports["spark"]
     program = JavaProgram(
         engine="spark",
         folder=folder,
@@ -72,6 +71,7 @@ def spark(
             "-Djdk.reflect.useDirectMethodHandle=false",
             "-Dio.netty.tryReflectionSetAccessible=true",
             *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
+            *((f"-Dheadrace.bind={book.bind}",) if book.contained else ()),
         ),
         levels=(
             ("io.headrace", "INFO"),
@@ -80,6 +80,7 @@ def spark(
             ("org.apache.hadoop", "ERROR"),
             ("org.apache.kafka", "ERROR"),
         ),
+        console=book.contained,
     )
     return Service(
         name="spark",
