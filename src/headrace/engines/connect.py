@@ -61,7 +61,7 @@ def connect(folder: ProjectFolder, book: AddressBook, installation: Installation
         name="connect",
         command=program.command(str(program.configuration / "worker.properties")),
         prepare=prepare,
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         ports={"connect": port},
         depends_on=("kafka",),
@@ -113,7 +113,7 @@ def settings(folder: ProjectFolder, book: AddressBook, installation: Installatio
     }
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     health = get(port, "/health")
     if health is None:
         return f"the REST interface on port {port}"

@@ -50,7 +50,7 @@ def kafka(folder: ProjectFolder, book: AddressBook, installation: Installation, 
         name="kafka",
         command=program.command(str(program.configuration / "server.properties")),
         prepare=lambda: _prepare(program, text),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         ports={name: book.ports[name] for name in ("kafka", "kafka_controller")},
         heap_mb=heap_mb,
@@ -153,7 +153,7 @@ def _cluster_id() -> str:
             return text
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     if not listens(port):
         return f"the broker on port {port}"
     silent = logging.getLogger("headrace.engines.kafka.probe")

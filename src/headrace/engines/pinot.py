@@ -91,7 +91,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
             *("-bootstrapConfigPaths", *(str(program.configuration / name) for name in files)),
         ),
         prepare=prepare,
-        ready=lambda: _waits_for(book.ports),
+        ready=lambda: waits_for(book.ports),
         log=program.log,
         ports={name: book.ports[name] for name in PORTS},
         depends_on=("zookeeper",),
@@ -180,7 +180,7 @@ def _forget_dead_instances(book: AddressBook) -> None:
         client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
 
 
-def _waits_for(ports: Mapping[str, int]) -> str | None:
+def waits_for(ports: Mapping[str, int]) -> str | None:
     for name in ("controller", "broker"):
         answer = get(ports[f"pinot_{name}"], "/health")
         if answer is None or answer.text.strip() != "OK":

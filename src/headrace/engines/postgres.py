@@ -90,13 +90,17 @@ class Placement:
 def postgres(folder: ProjectFolder, project: str, book: AddressBook, installation: Installation) -> Service:
     """PostgreSQL with the database `project`, owned by the superuser `headrace`."""
     port = book.ports["postgres"]
-    place = placement(folder, installation.postgres_bin)
-    password = secret_files.embedded_password(folder)
+    place = (
+        # The container's account is nobody else's.
+        Placement(installation.postgres_bin, _own_place(folder), None)
+        if book.contained
+        else placement(folder, installation.postgres_bin)
+    )
     return Service(
         name="postgres",
         command=(str(place.programs / "postgres"), "-D", str(place.cluster)),
         prepare=lambda: _prepare(folder, project, book, place, installation.postgres_bin),
-        ready=lambda: _waits_for(port, project, password),
+        ready=lambda: waits_for(port, project, secret_files.embedded_password(folder)),
         log=folder.log("postgres"),
         ports={"postgres": port},
         user=place.runner.name if place.runner else None,
@@ -108,7 +112,7 @@ def postgres(folder: ProjectFolder, project: str, book: AddressBook, installatio
 
 def placement(folder: ProjectFolder, programs: Path) -> Placement:
     """Where this project's cluster belongs; the answer stays the same once the cluster exists."""
-    own = folder.root / "data" / "postgres"
+    own = _own_place(folder)
     runner = account.unprivileged()
     if runner is None:
         return Placement(programs, own, None)
@@ -122,9 +126,13 @@ def placement(folder: ProjectFolder, programs: Path) -> Placement:
 
 def remove_data(folder: ProjectFolder) -> None:
     """Remove the cluster wherever it is; the server must have ended. Idempotent."""
-    for path in (folder.root / "data" / "postgres", _shared_parent(folder)):
+    for path in (_own_place(folder), _shared_parent(folder)):
         if path.exists():
             shutil.rmtree(path)
+
+
+def _own_place(folder: ProjectFolder) -> Path:
+    return folder.root / "data" / "postgres"
 
 
 def _shared_parent(folder: ProjectFolder) -> Path:
@@ -240,7 +248,7 @@ def _open_shared_folder(folder: Path) -> None:
         path.chmod(0o755)
 
 
-def _waits_for(port: int, project: str, password: str) -> str | None:
+def waits_for(port: int, project: str, password: str) -> str | None:
     try:
         with psycopg.connect(
             host="127.0.0.1",

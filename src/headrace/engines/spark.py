@@ -89,7 +89,7 @@ def spark(
             *("--mode", "real-time" if real_time else "micro-batch", "--batch-ms", str(batch_ms)),
         ),
         prepare=lambda: program.prepare({}),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         # Spark looks for an address of this machine otherwise; many arenas cost RocksDB memory for nothing.
         environment={"SPARK_LOCAL_IP": "127.0.0.1", "MALLOC_ARENA_MAX": "2"},
@@ -101,7 +101,7 @@ def spark(
     )
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     answer = get(port, "/health")
     if answer is None:
         return f"its HTTP interface on port {port}"

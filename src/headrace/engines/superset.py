@@ -36,7 +36,7 @@ def superset(
             *("--config", str(gunicorn), "superset.app:create_app()"),
         ),
         prepare=lambda: _prepare(folder, project, book, installation, configuration),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=folder.log("superset"),
         environment=superset_environment(configuration),
         ports={PORT: port},
@@ -113,7 +113,7 @@ def _copy_metadata(template: Path, target: Path) -> None:
     aside.replace(target)
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     health = get(port, "/health")
     if health is None:
         return f"the web server on port {port}"

@@ -61,7 +61,7 @@ def zookeeper(folder: ProjectFolder, book: AddressBook, installation: Installati
         name="zookeeper",
         command=program.command(str(program.configuration / "zoo.cfg")),
         prepare=lambda: program.prepare({"zoo.cfg": properties.render(settings)}),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         ports={"zookeeper": port},
         heap_mb=heap_mb,
@@ -69,7 +69,7 @@ def zookeeper(folder: ProjectFolder, book: AddressBook, installation: Installati
     )
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     try:
         with ZooKeeperClient(port) as client:
             return None if "zookeeper" in client.children("/") else "root node"
