@@ -9,14 +9,23 @@ import typer
 
 from headrace.engines.target import VARIABLE
 
+WITH_ENGINES_OF_THEIR_OWN = ("demo", "bench")
+"""Commands that start engines without being told of a project."""
 
-def add_target(command: Any) -> None:
-    """Give a command, and those below it, the option beside its `--project-dir`."""
-    for inner in getattr(command, "commands", {}).values():
-        add_target(inner)
-    at = [position for position, one in enumerate(command.params) if one.name == "project_directory"]
-    if at:
-        command.params.insert(at[0] + 1, _option())
+
+def add_target(command: Any, *, always: bool = False) -> None:
+    """Give a command, and those below it, the option beside its `--project-dir`.
+
+    Args:
+        command: of typer.
+        always: also where it has no such option.
+    """
+    inner = getattr(command, "commands", {}).values()
+    for one in inner:
+        add_target(one, always=always)
+    at = [position for position, one in enumerate(command.params, 1) if one.name == "project_directory"]
+    if at or (always and not inner):
+        command.params.insert(at[0] if at else 0, _option())
 
 
 def _keep(value: str | None) -> None:

@@ -23,6 +23,7 @@ _STATES = {
     "created": EngineState.WAITING,
     "restarting": EngineState.BACKING_OFF,
     "removing": EngineState.STOPPING,
+    "paused": EngineState.STOPPED,
 }
 
 

@@ -10,6 +10,8 @@ from typing import cast
 from headrace.engines.compose.docker import PROJECT_LABEL, SERVICE_LABEL, Docker
 from headrace.engines.compose.render import ID_LABEL
 
+PAUSED = "paused"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -62,6 +64,7 @@ def foreign(docker: Docker, compose_project: str, project_id: str) -> list[str]:
 
 def stop(docker: Docker, containers: Sequence[Seen], timeout_s: float) -> None:
     """Ask them to end, in the way their image says, and make sure that they have."""
+    resume(docker, containers)
     if containers:
         docker.run(
             "stop",
@@ -70,6 +73,13 @@ def stop(docker: Docker, containers: Sequence[Seen], timeout_s: float) -> None:
             *(one.id for one in containers),
             timeout_s=timeout_s * len(containers) + 60,
         )
+
+
+def resume(docker: Docker, containers: Iterable[Seen]) -> None:
+    """Let those go on that somebody has paused: they can neither serve nor end."""
+    paused = [one.id for one in containers if one.state == PAUSED]
+    if paused:
+        docker.run("unpause", *paused)
 
 
 def remove(docker: Docker, project_id: str, compose_project: str) -> None:
@@ -102,6 +112,8 @@ def _seen(document: Mapping[str, object]) -> Seen:
 
 
 def _ending(state: Mapping[str, object]) -> str | None:
+    if state.get("Status") == PAUSED:
+        return "somebody has paused it; `headrace up` lets it go on"
     if state.get("OOMKilled"):
         return "killed: it needed more memory than its container may use"
     if error := state.get("Error"):

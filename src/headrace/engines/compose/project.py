@@ -61,6 +61,7 @@ def up(wanted: Wanted, progress: Progress) -> Endpoints:
         chosen = write_files(folder, kept, wanted, tag, seen)
         ran_before = any(one.runs for one in seen.values())
         try:
+            containers.resume(docker, seen.values())
             _start(docker, folder, kept, progress)
             password = secret_files.embedded_password(folder) if request.embedded_source else ""
             wait_ready(docker, kept, chosen, password, progress)
@@ -162,7 +163,8 @@ def _start(docker: Docker, folder: ProjectFolder, kept: Site, progress: Progress
 def _stop(docker: Docker, kept: Site, progress: Progress) -> tuple[str, ...]:
     """Stop what runs, nobody before all that depend on it; the names of what ran."""
     seen = containers.own(containers.see(docker, kept.compose_project), kept.id)
-    running = {name: one for name, one in seen.items() if one.state in ("running", "restarting")}
+    there = ("running", "restarting", containers.PAUSED)
+    running = {name: one for name, one in seen.items() if one.state in there}
     services = {name: definition(name) for name in running if name in ROLES}
     others = [one for name, one in running.items() if name not in services]
     containers.stop(docker, others, _STOP_MARGIN_S)
