@@ -37,7 +37,8 @@ def filled(project: Project) -> Project:
         session.execute("CREATE TABLE orders (id bigint PRIMARY KEY, status text, amount numeric(12,2))")
         session.execute("CREATE TABLE customers (id bigint PRIMARY KEY, name text NOT NULL)")
         session.execute(
-            "INSERT INTO orders SELECT i, 'status ' || i % 7, i * 1.01 FROM generate_series(1, %s) i", (ROWS,)
+            "INSERT INTO orders SELECT i, 'status ' || i %% 7, i * 1.01 FROM generate_series(1, %s) i",
+            (ROWS,),
         )
         session.execute("INSERT INTO customers SELECT i, 'name ' || i FROM generate_series(1, 300) i")
     project.run("apply")
