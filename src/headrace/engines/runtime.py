@@ -60,10 +60,9 @@ def up(declaration: Declaration, directory: Path, progress: Progress = silent) -
         HeadraceError: of `starting.start`; `engines-not-installed`; `jdk-missing`; a reference of the source
             that does not resolve; `no-such-port-name`.
     """
-    from headrace.engines.compose.roles import KAFKA_UI
     from headrace.engines.stack import PORT_NAMES, port_names
 
-    _check_port_names(declaration, (*PORT_NAMES, KAFKA_UI))
+    _check_port_names(declaration, PORT_NAMES)
     folder = ProjectFolder.of(directory)
     chosen = target_of(folder)
     # Before anything is started: a missing password is easier to mend now.
@@ -85,10 +84,9 @@ def compose_env(declaration: Declaration, directory: Path) -> Path:
         HeadraceError: `target-differs`, `no-such-port-name`, a reference of the source that does not resolve.
     """
     from headrace.engines.compose import preparation, project
-    from headrace.engines.compose.roles import KAFKA_UI
     from headrace.engines.stack import PORT_NAMES
 
-    _check_port_names(declaration, (*PORT_NAMES, KAFKA_UI))
+    _check_port_names(declaration, PORT_NAMES)
     folder = ProjectFolder.of(directory)
     expect(folder, Target.COMPOSE)
     source = None if declaration.embedded_source else source_address(declaration, folder)
