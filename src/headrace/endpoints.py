@@ -42,11 +42,12 @@ class SourceAddress:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Every address of one target.
+    """Every address of one target, as headrace itself reaches it.
 
     Attributes:
         spark_url: of the application that runs the views; None where there are none.
         superset_url, superset_password: of Superset's administrator; None where there is no dashboard.
+        inside: the same as the engines reach each other, where that differs: in containers they have names.
     """
 
     source: SourceAddress
@@ -57,3 +58,9 @@ class Endpoints:
     spark_url: str | None = None
     superset_url: str | None = None
     superset_password: str | None = field(default=None, repr=False)
+    inside: Endpoints | None = None
+
+    @property
+    def for_engines(self) -> Endpoints:
+        """The addresses to write into an engine's configuration, for it to reach the others by."""
+        return self.inside or self

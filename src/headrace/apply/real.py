@@ -37,7 +37,13 @@ class Connections(Closing):
         self.connect = ConnectClient(endpoints.connect_url)
         self.pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
         self.spark = None if endpoints.spark_url is None else SparkClient(endpoints.spark_url)
-        self.views = RealViews(declaration.project, self.kafka, self.pinot, self.spark)
+        self.views = RealViews(
+            declaration.project,
+            self.kafka,
+            self.pinot,
+            self.spark,
+            bootstrap=endpoints.for_engines.kafka_bootstrap,
+        )
         self.superset = (
             None
             if endpoints.superset_url is None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from headrace.apply.mask_key import MaskKey
+from headrace.apply.mask_key import FILE_NAME, MaskKey
 from headrace.apply.source_sessions import SourceResource, SourceSessions
 from headrace.contract import Mask, TableContract
 from headrace.endpoints import Endpoints
@@ -41,6 +41,10 @@ class RealObjects:
     ) -> None:
         self._endpoints = endpoints
         self._mask_key = MaskKey(folder)
+        inside = endpoints.inside
+        self._mask_key_path = (
+            self._mask_key.path if inside is None else inside.source.password_file.with_name(FILE_NAME)
+        )
         self._source = source
         self._kafka = kafka
         self._connect = connect
@@ -63,7 +67,7 @@ class RealObjects:
         return Topic(self._kafka, services.get(topic, TopicSpec(topic)))
 
     def served(self, names: GenerationNames, contract: TableContract, status: Status) -> Resource:
-        place = Placement(self._endpoints.kafka_bootstrap)
+        place = Placement(self._endpoints.for_engines.kafka_bootstrap)
         return ServedTable(self._pinot, contract, names, place, render.Status(status.value))
 
     def connector(self, names: CaptureNames, contracts: Sequence[TableContract]) -> Resource:
@@ -72,11 +76,11 @@ class RealObjects:
         guard = None
         hashed = any(column.mask is Mask.HASH for contract in contracts for column in contract.columns)
         if self._capability.row_guard:
-            guard = RowGuard(self._mask_key.path if hashed else None)
+            guard = RowGuard(self._mask_key_path if hashed else None)
         config = connector_config(
             names,
             contracts,
-            self._endpoints.source,
+            self._endpoints.for_engines.source,
             guard=guard,
             connector_class=self._capability.connector_class,
             converter_class=self._capability.converter_class,

@@ -126,7 +126,7 @@ class RealPresenter:
                 Shown(one.contract.served_name, one.physical, one.contract, one.contract.versioned)
                 for one in shown
             ),
-            self._endpoints,
+            self._endpoints.for_engines,
         )
         # None is declared: only what is left of one is looked for.
         return made or Presentation(
@@ -134,8 +134,8 @@ class RealPresenter:
             self._declaration.project,
             1,
             (),
-            self._endpoints.pinot_broker_url,
-            self._endpoints.pinot_controller_url,
+            self._endpoints.for_engines.pinot_broker_url,
+            self._endpoints.for_engines.pinot_controller_url,
         )
 
     def _client(self) -> SupersetClient:

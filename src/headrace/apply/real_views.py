@@ -29,11 +29,19 @@ class RealViews:
 
     Args:
         spark: None where nothing computes views: then none may be declared.
+        bootstrap: the brokers as Spark reaches them, where that is not as we do.
     """
 
     def __init__(
-        self, project: str, kafka: KafkaClient, pinot: PinotClient, spark: SparkClient | None
+        self,
+        project: str,
+        kafka: KafkaClient,
+        pinot: PinotClient,
+        spark: SparkClient | None,
+        *,
+        bootstrap: str | None = None,
     ) -> None:
+        self._bootstrap = bootstrap or kafka.bootstrap
         self._project = project
         self._kafka = kafka
         self._pinot = pinot
@@ -79,7 +87,7 @@ class RealViews:
         name = names.pinot_table(contract.served_name)
         if view is None:
             return ViewJob(self._client(), name, {})
-        made = document(view, names, contract, self._kafka.bootstrap, reads)
+        made = document(view, names, contract, self._bootstrap, reads)
         return ViewJob(self._client(), name, made)
 
     def not_yet_computed(

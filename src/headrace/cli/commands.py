@@ -48,6 +48,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("down", "headrace.cli.down:down", "Stop the engines; with --purge, remove their data."),
     Entry("status", "headrace.cli.status:status", "Show engines, tables, freshness and WAL kept."),
     Entry("logs", "headrace.cli.logs:logs", "Show an engine's log."),
+    Entry("compose", "headrace.cli.compose:app", "Render, build and prepare the engines as containers."),
+    Entry("engine", "headrace.cli.engine:engine", "Be one engine: what a container of the image runs."),
     Entry("grants", "headrace.cli.grants:grants", "Print the SQL a least-privilege role needs."),
     Entry("plan", "headrace.cli.plan:plan", "Show what apply would change; changes nothing."),
     Entry("explain", "headrace.cli.explain:explain", "Show what becomes of a view's SQL."),

@@ -142,7 +142,15 @@ class Live:
         if pid is None:
             raise HeadraceError("pinot-not-running", "Pinot does not run", hint="see its log with --keep")
         self.story.step(f"kill -9 {pid}: Pinot is gone; the shop and all others go on")
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except PermissionError:
+            raise HeadraceError(
+                "engine-not-ours",
+                "this account may not kill Pinot",
+                cause="it runs in a container, as another user",
+                hint="run the demo as root, or without the kill",
+            ) from None
         began = time.monotonic()
         while time.monotonic() - began < _BACK_WITHIN_S:
             time.sleep(0.2)

@@ -29,11 +29,11 @@ def logs(
       headrace logs kafka -n 200 -f
     """
     from headrace.cli.project import project_folder
-    from headrace.engines import logfile
+    from headrace.engines import engine_logs
     from headrace.engines.folder import ProjectFolder
 
     folder = ProjectFolder.of(project_folder(project_directory))
-    known = sorted(path.stem for path in folder.logs.glob("*.log"))
+    known = engine_logs.names(folder)
     if engine not in known:
         raise HeadraceError(
             "no-such-log",
@@ -42,12 +42,13 @@ def logs(
         )
     if json and follow:
         raise HeadraceError("usage", "--follow and --json exclude each other", hint="leave one of them out")
-    path = folder.log(engine)
     # The place to go on from is taken first: a line may then come twice, but none is missed.
-    coming = logfile.follow(path, lambda: False)
-    last = logfile.tail(path, lines)
+    coming = engine_logs.follow(folder, engine)
+    last = engine_logs.tail(folder, engine, lines)
     if json:
-        output.answer_json({"ok": True, "engine": engine, "file": path, "lines": last})
+        output.answer_json(
+            {"ok": True, "engine": engine, "file": engine_logs.place(folder, engine), "lines": last}
+        )
         return
     for line in last:
         output.answer(output.visible(line.expandtabs(4)))

@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from headrace import __version__
 from headrace.cli import output
 from headrace.cli.commands import available
+from headrace.cli.target_option import WITH_ENGINES_OF_THEIR_OWN, add_target
 from headrace.errors import ExitCode, HeadraceError
 
 _HELP = """\
@@ -64,6 +65,7 @@ class _LazyGroup(TyperGroup):
             command = typer.main.get_command(entry.load())
             command.name = cmd_name
             _take_from_command_line_only(command.params, _MUST_BE_TYPED)
+            add_target(command, always=cmd_name in WITH_ENGINES_OF_THEIR_OWN)
             return command
         if cmd_name.startswith("-") or ctx.resilient_parsing:
             return None

@@ -22,6 +22,7 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     from headrace.cli.dashboard_address import dashboard_address
     from headrace.cli.engine_progress import EngineProgress
     from headrace.engines import runtime
+    from headrace.engines.compose.kafka_ui import SERVICE as KAFKA_UI
 
     declaration, directory = open_declaration(project_directory)
     with EngineProgress() as progress:
@@ -39,6 +40,9 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     output.answer(f"  Kafka       {kafka}")
     output.answer(f"  Connect     {endpoints.connect_url}")
     output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
+    for engine in seen.engines:
+        if engine.name == KAFKA_UI:
+            output.answer(f"  kafka-ui    http://127.0.0.1:{next(iter(engine.ports.values()))}")
     if endpoints.spark_url:
         output.answer(f"  Spark       {endpoints.spark_url}/views")
     if dashboard is not None:

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from headrace.engines import connect, kafka, pinot, spark, view_rehearsal, zookeeper
+from headrace.engines.address_book import AddressBook
 from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
@@ -47,17 +48,17 @@ def make(installation: Installation, progress: Progress) -> None:
         bare = _without_own_classes(installation, aside)
         with_own_classes = dataclasses.replace(installation, class_archives=aside / "none")
         folder = ProjectFolder.of(aside)
-        ports = _free_ports()
+        book = AddressBook(_free_ports())
         pairs = (
             (
-                zookeeper.zookeeper(folder, ports, bare, zookeeper.DEFAULT_HEAP_MB),
-                pinot.pinot(folder, ports, bare, pinot.DEFAULT_HEAP_MB),
+                zookeeper.zookeeper(folder, book, bare, zookeeper.DEFAULT_HEAP_MB),
+                pinot.pinot(folder, book, bare, pinot.DEFAULT_HEAP_MB),
             ),
             (
-                kafka.kafka(folder, ports, bare, kafka.DEFAULT_HEAP_MB),
-                connect.connect(folder, ports, bare, connect.DEFAULT_HEAP_MB),
+                kafka.kafka(folder, book, bare, kafka.DEFAULT_HEAP_MB),
+                connect.connect(folder, book, bare, connect.DEFAULT_HEAP_MB),
                 # Its main class is ours, so it is tried with our classes; they too stand at the end.
-                spark.spark(folder, ports, with_own_classes, spark.DEFAULT_HEAP_MB, batch_ms=_BATCH_MS),
+                spark.spark(folder, book, with_own_classes, spark.DEFAULT_HEAP_MB, batch_ms=_BATCH_MS),
             ),
         )
         for services in pairs:
@@ -68,7 +69,7 @@ def make(installation: Installation, progress: Progress) -> None:
                     process.wait_ready()
                     if service.name == "spark":
                         # What a view takes is loaded with the first of them, not with Spark's start.
-                        view_rehearsal.rehearse(ports["kafka"], ports["spark"])
+                        view_rehearsal.rehearse(book.ports["kafka"], book.ports["spark"])
         if not target.exists():
             archives.rename(target)
 

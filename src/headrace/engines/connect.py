@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from headrace.engines import properties, secret_files
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -26,11 +25,9 @@ _WITH_ROW_VALUES = (
 )
 
 
-def connect(
-    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
-) -> Service:
-    """A worker whose REST interface listens on the loopback interface."""
-    port = ports["connect"]
+def connect(folder: ProjectFolder, book: AddressBook, installation: Installation, heap_mb: int) -> Service:
+    """A worker with its REST interface."""
+    port = book.ports["connect"]
     program = JavaProgram(
         engine="connect",
         folder=folder,
@@ -52,8 +49,9 @@ def connect(
             ("org.apache.kafka.connect.runtime.WorkerConfig", "ERROR"),
             ("org.reflections", "ERROR"),
         ),
+        console=book.contained,
     )
-    text = properties.render(settings(folder, ports, installation))
+    text = properties.render(settings(folder, book, installation))
 
     def prepare() -> None:
         secret_files.folder(folder)
@@ -63,7 +61,7 @@ def connect(
         name="connect",
         command=program.command(str(program.configuration / "worker.properties")),
         prepare=prepare,
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         ports={"connect": port},
         depends_on=("kafka",),
@@ -72,13 +70,11 @@ def connect(
     )
 
 
-def settings(
-    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation
-) -> dict[str, object]:
+def settings(folder: ProjectFolder, book: AddressBook, installation: Installation) -> dict[str, object]:
     """The worker's configuration."""
     converter = "org.apache.kafka.connect.json.JsonConverter"
     return {
-        "bootstrap.servers": f"127.0.0.1:{ports['kafka']}",
+        "bootstrap.servers": book.address("kafka"),
         "group.id": "headrace-connect",
         "exactly.once.source.support": "enabled",
         "config.storage.topic": "_connect_configs",
@@ -98,9 +94,9 @@ def settings(
         "plugin.path": installation.connect_plugin_path,
         # Debezium and we list our plugins by service files: no scan of every class.
         "plugin.discovery": "service_load",
-        "listeners": f"http://127.0.0.1:{ports['connect']}",
-        "rest.advertised.host.name": "127.0.0.1",
-        "rest.advertised.port": ports["connect"],
+        "listeners": f"http://{book.bind}:{book.ports['connect']}",
+        "rest.advertised.host.name": book.host("connect"),
+        "rest.advertised.port": book.ports["connect"],
         # A connector names its password as ${file:...:password}; nothing but our secrets can be read so.
         "config.providers": "file",
         "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
@@ -117,7 +113,7 @@ def settings(
     }
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     health = get(port, "/health")
     if health is None:
         return f"the REST interface on port {port}"

@@ -12,6 +12,7 @@ from headrace.engines.folder import ProjectFolder, write_atomically
 LOG_BOUND_MB = 8
 """Of the current log file; one older of the same size is kept."""
 
+_FILE, _CONSOLE = "file", "console"
 _LAYOUT = "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}{UTC} %-5p %c{1.} %m%n%xEx{12}"
 
 
@@ -31,6 +32,7 @@ class JavaProgram:
         levels: log level by logger, besides the root's WARN.
         hidden: regular expressions for messages that must not be logged.
         class_archive: loaded at the start where it exists.
+        console: log to stdout, which somebody else keeps and bounds, instead of the engine's file.
     """
 
     engine: str
@@ -44,6 +46,7 @@ class JavaProgram:
     levels: Sequence[tuple[str, str]] = ()
     hidden: Sequence[str] = ()
     class_archive: Path | None = None
+    console: bool = False
 
     @property
     def configuration(self) -> Path:
@@ -86,7 +89,7 @@ class JavaProgram:
             *self._archive_options(),
             *("-cp", self.classpath),
         ]
-        write_atomically(logging, render_log4j(self.log, self.levels, self.hidden))
+        write_atomically(logging, render_log4j(None if self.console else self.log, self.levels, self.hidden))
         write_atomically(self._argument_file, "".join(f"{_quoted(line)}\n" for line in lines))
         for name, content in files.items():
             write_atomically(self.configuration / name, content)
@@ -102,8 +105,8 @@ class JavaProgram:
         return self.configuration / "java.args"
 
 
-def render_log4j(log: Path, levels: Sequence[tuple[str, str]], hidden: Sequence[str]) -> str:
-    """A log4j 2 configuration: WARN and above into `log`, bounded, readable by the owner only."""
+def render_log4j(log: Path | None, levels: Sequence[tuple[str, str]], hidden: Sequence[str]) -> str:
+    """A log4j 2 configuration: WARN and above into `log`, bounded and the owner's alone; None: to stdout."""
     filters = "".join(
         f"      <RegexFilter regex={quoteattr(pattern)} onMatch='DENY' onMismatch='NEUTRAL'/>\n"
         for pattern in hidden
@@ -114,7 +117,17 @@ def render_log4j(log: Path, levels: Sequence[tuple[str, str]], hidden: Sequence[
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR" shutdownHook="disable">
   <Appenders>
-    <RollingFile name="file" fileName={quoteattr(str(log))} filePattern={quoteattr(f"{log}.%i")}
+{_to_console(filters) if log is None else _to_file(log, filters)}  </Appenders>
+  <Loggers>
+{loggers}    <Root level="WARN"><AppenderRef ref="{_CONSOLE if log is None else _FILE}"/></Root>
+  </Loggers>
+</Configuration>
+"""
+
+
+def _to_file(log: Path, filters: str) -> str:
+    return f"""\
+    <RollingFile name="{_FILE}" fileName={quoteattr(str(log))} filePattern={quoteattr(f"{log}.%i")}
         filePermissions="rw-------">
       <Filters>
 {filters}      </Filters>
@@ -122,11 +135,16 @@ def render_log4j(log: Path, levels: Sequence[tuple[str, str]], hidden: Sequence[
       <SizeBasedTriggeringPolicy size="{LOG_BOUND_MB}MB"/>
       <DefaultRolloverStrategy max="1"/>
     </RollingFile>
-  </Appenders>
-  <Loggers>
-{loggers}    <Root level="WARN"><AppenderRef ref="file"/></Root>
-  </Loggers>
-</Configuration>
+"""
+
+
+def _to_console(filters: str) -> str:
+    return f"""\
+    <Console name="{_CONSOLE}" target="SYSTEM_OUT">
+      <Filters>
+{filters}      </Filters>
+      <PatternLayout pattern={quoteattr(_LAYOUT)}/>
+    </Console>
 """
 
 

@@ -6,12 +6,12 @@ import base64
 import logging
 import subprocess
 import uuid
-from collections.abc import Mapping
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from headrace.engines import properties
+from headrace.engines.address_book import LOOPBACK, AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -27,11 +27,9 @@ MAXIMUM_RECORD_BYTES = 64 * 1024 * 1024
 _NODE = 1
 
 
-def kafka(
-    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
-) -> Service:
-    """A broker on the loopback interface, formatted at its first start."""
-    port = ports["kafka"]
+def kafka(folder: ProjectFolder, book: AddressBook, installation: Installation, heap_mb: int) -> Service:
+    """A broker, formatted at its first start."""
+    port = book.ports["kafka"]
     program = JavaProgram(
         engine="kafka",
         folder=folder,
@@ -45,33 +43,41 @@ def kafka(
         # processors to the engines that compute.
         options=("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:TieredStopAtLevel=1"),
         levels=(("org.apache.kafka.server.config", "ERROR"),),
+        console=book.contained,
     )
-    text = properties.render(settings(program, ports))
+    text = properties.render(settings(program, book))
     return Service(
         name="kafka",
         command=program.command(str(program.configuration / "server.properties")),
         prepare=lambda: _prepare(program, text),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
-        ports={name: ports[name] for name in ("kafka", "kafka_controller")},
+        ports={name: book.ports[name] for name in ("kafka", "kafka_controller")},
         heap_mb=heap_mb,
         stop_timeout_s=20.0,
         start_timeout_s=120.0,
     )
 
 
-def settings(program: JavaProgram, ports: Mapping[str, int]) -> dict[str, object]:
+def settings(program: JavaProgram, book: AddressBook) -> dict[str, object]:
     """The broker's configuration."""
-    broker, controller = (f"127.0.0.1:{ports[name]}" for name in ("kafka", "kafka_controller"))
+    # The controller is the same process.
+    controller = f"{LOOPBACK}:{book.ports['kafka_controller']}"
+    listeners = {"PLAINTEXT": f"{book.bind}:{book.ports['kafka']}"}
+    advertised = {"PLAINTEXT": book.address("kafka")}
+    if book.kafka_outside is not None:
+        listeners["OUTSIDE"] = f"{book.bind}:{book.ports['kafka_outside']}"
+        advertised["OUTSIDE"] = book.kafka_outside
+    listeners["CONTROLLER"] = controller
     return {
         "process.roles": "broker,controller",
         "node.id": _NODE,
         # Fixed voters rather than dynamic ones: the address may change between two starts.
         "controller.quorum.voters": f"{_NODE}@{controller}",
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listeners": _listed(listeners),
+        "advertised.listeners": _listed(advertised),
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
         "log.dirs": program.data / "log",
         # One node cannot replicate.
         "offsets.topic.replication.factor": 1,
@@ -106,6 +112,10 @@ def settings(program: JavaProgram, ports: Mapping[str, int]) -> dict[str, object
         "file.delete.delay.ms": 1000,
         "log.retention.check.interval.ms": 30000,
     }
+
+
+def _listed(listeners: dict[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in listeners.items())
 
 
 def _prepare(program: JavaProgram, text: str) -> None:
@@ -143,7 +153,7 @@ def _cluster_id() -> str:
             return text
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     if not listens(port):
         return f"the broker on port {port}"
     silent = logging.getLogger("headrace.engines.kafka.probe")

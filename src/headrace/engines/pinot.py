@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from headrace.engines import java_sources, properties
+from headrace.engines.address_book import LOOPBACK, AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -39,10 +40,11 @@ _WITH_ROW_VALUES = (
 )
 
 
-def pinot(
-    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
-) -> Service:
-    """All three roles, on the loopback interface, with instance names that outlive a change of ports."""
+def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, heap_mb: int) -> Service:
+    """All three roles, with instance names that outlive a change of ports.
+
+    They call each other on the loopback interface, also in a container: they are one process.
+    """
     program = JavaProgram(
         engine="pinot",
         folder=folder,
@@ -69,17 +71,18 @@ def pinot(
             ("org.apache.kafka.clients.consumer.ConsumerConfig", "ERROR"),
         ),
         hidden=_WITH_ROW_VALUES,
+        console=book.contained,
     )
-    zookeeper = f"127.0.0.1:{ports['zookeeper']}"
+    zookeeper = book.address("zookeeper")
     files = {
-        "controller.conf": controller_settings(program, ports, zookeeper),
-        "broker.conf": broker_settings(ports, zookeeper),
-        "server.conf": server_settings(program, ports, zookeeper, installation),
+        "controller.conf": controller_settings(program, book),
+        "broker.conf": broker_settings(book),
+        "server.conf": server_settings(program, book, installation),
     }
 
     def prepare() -> None:
         program.prepare({name: properties.render(content) for name, content in files.items()})
-        _forget_dead_instances(ports["zookeeper"])
+        _forget_dead_instances(book)
 
     return Service(
         name="pinot",
@@ -88,9 +91,9 @@ def pinot(
             *("-bootstrapConfigPaths", *(str(program.configuration / name) for name in files)),
         ),
         prepare=prepare,
-        ready=lambda: _waits_for(ports),
+        ready=lambda: waits_for(book.ports),
         log=program.log,
-        ports={name: ports[name] for name in PORTS},
+        ports={name: book.ports[name] for name in PORTS},
         depends_on=("zookeeper",),
         heap_mb=heap_mb,
         stop_timeout_s=30.0,
@@ -98,18 +101,18 @@ def pinot(
     )
 
 
-def controller_settings(program: JavaProgram, ports: Mapping[str, int], zookeeper: str) -> dict[str, object]:
+def controller_settings(program: JavaProgram, book: AddressBook) -> dict[str, object]:
     return {
         "pinot.service.role": "CONTROLLER",
         "controller.helix.cluster.name": CLUSTER,
-        "controller.zk.str": zookeeper,
-        "controller.host": "127.0.0.1",
+        "controller.zk.str": book.address("zookeeper"),
+        "controller.host": LOOPBACK,
         # Not `controller.port`: that one listens on every interface.
         "controller.access.protocols": "http",
-        "controller.access.protocols.http.host": "127.0.0.1",
-        "controller.access.protocols.http.port": ports["pinot_controller"],
-        "controller.vip.host": "127.0.0.1",
-        "controller.vip.port": ports["pinot_controller"],
+        "controller.access.protocols.http.host": book.bind,
+        "controller.access.protocols.http.port": book.ports["pinot_controller"],
+        "controller.vip.host": LOOPBACK,
+        "controller.vip.port": book.ports["pinot_controller"],
         "controller.vip.protocol": "http",
         "controller.data.dir": program.data / "segments",
         "controller.local.temp.dir": program.data / "tmp" / "controller",
@@ -121,36 +124,34 @@ def controller_settings(program: JavaProgram, ports: Mapping[str, int], zookeepe
     }
 
 
-def broker_settings(ports: Mapping[str, int], zookeeper: str) -> dict[str, object]:
+def broker_settings(book: AddressBook) -> dict[str, object]:
     return {
         "pinot.service.role": "BROKER",
         "pinot.cluster.name": CLUSTER,
-        "pinot.zk.server": zookeeper,
-        "pinot.broker.hostname": "127.0.0.1",
+        "pinot.zk.server": book.address("zookeeper"),
+        "pinot.broker.hostname": LOOPBACK,
         "pinot.broker.client.access.protocols": "http",
-        "pinot.broker.client.access.protocols.http.host": "127.0.0.1",
-        "pinot.broker.client.access.protocols.http.port": ports["pinot_broker"],
+        "pinot.broker.client.access.protocols.http.host": book.bind,
+        "pinot.broker.client.access.protocols.http.port": book.ports["pinot_broker"],
         "instanceId": "Broker_127.0.0.1_1",
         "pinot.broker.timeoutMs": 60000,
         "pinot.broker.delayShutdownTimeMs": 0,
     }
 
 
-def server_settings(
-    program: JavaProgram, ports: Mapping[str, int], zookeeper: str, installation: Installation
-) -> dict[str, object]:
+def server_settings(program: JavaProgram, book: AddressBook, installation: Installation) -> dict[str, object]:
     jar = installation.headrace_java / "pinot.jar"
     own_classes = java_sources.has_class(jar, QUERY_EXECUTOR)
     ours = {"pinot.server.query.executor.class": QUERY_EXECUTOR, "pinot.server.transforms": TRANSFORMS}
     return {
         "pinot.service.role": "SERVER",
         "pinot.cluster.name": CLUSTER,
-        "pinot.zk.server": zookeeper,
-        "pinot.server.netty.host": "127.0.0.1",
-        "pinot.server.netty.port": ports["pinot_server"],
+        "pinot.zk.server": book.address("zookeeper"),
+        "pinot.server.netty.host": LOOPBACK,
+        "pinot.server.netty.port": book.ports["pinot_server"],
         "pinot.server.adminapi.access.protocols": "http",
-        "pinot.server.adminapi.access.protocols.http.host": "127.0.0.1",
-        "pinot.server.adminapi.access.protocols.http.port": ports["pinot_server_admin"],
+        "pinot.server.adminapi.access.protocols.http.host": book.bind,
+        "pinot.server.adminapi.access.protocols.http.port": book.ports["pinot_server_admin"],
         "pinot.server.grpc.enable": False,
         "pinot.server.instance.id": "Server_127.0.0.1_1",
         "pinot.server.instance.dataDir": program.data / "index",
@@ -164,7 +165,7 @@ def server_settings(
     }
 
 
-def _forget_dead_instances(zookeeper_port: int) -> None:
+def _forget_dead_instances(book: AddressBook) -> None:
     """Remove what a killed predecessor left in ZooKeeper; called only when none of ours runs.
 
     Otherwise Helix finds "another instance with same instance name" and sleeps for the session's 30 s and 5
@@ -172,14 +173,14 @@ def _forget_dead_instances(zookeeper_port: int) -> None:
     """
     with (
         contextlib.suppress(ZooKeeperUnavailable, ZooKeeperRefusal),
-        ZooKeeperClient(zookeeper_port) as client,
+        ZooKeeperClient(book.ports["zookeeper"], host=book.host("zookeeper")) as client,
     ):
         for instance in client.children(f"/{CLUSTER}/LIVEINSTANCES"):
             client.delete(f"/{CLUSTER}/LIVEINSTANCES/{instance}")
         client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
 
 
-def _waits_for(ports: Mapping[str, int]) -> str | None:
+def waits_for(ports: Mapping[str, int]) -> str | None:
     for name in ("controller", "broker"):
         answer = get(ports[f"pinot_{name}"], "/health")
         if answer is None or answer.text.strip() != "OK":

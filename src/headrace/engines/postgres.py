@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
@@ -19,6 +18,7 @@ import psycopg
 
 from headrace.engines import account, secret_files
 from headrace.engines.account import Account
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder, write_atomically
 from headrace.engines.installation import Installation
 from headrace.engines.service import Service
@@ -30,7 +30,7 @@ SHARED_FOLDER = Path("/var/lib/headrace")
 
 _SETTINGS = """\
 # Written by headrace at each start. Settings of your own go into local.conf beside this file.
-listen_addresses = '127.0.0.1'
+listen_addresses = '{bind}'
 port = {port}
 unix_socket_directories = ''
 max_connections = 200
@@ -62,6 +62,11 @@ host  all          all  127.0.0.1/32  scram-sha-256
 host  replication  all  127.0.0.1/32  scram-sha-256
 """
 
+_ACCESS_FOR_OTHERS = """\
+host  all          all  samenet  scram-sha-256
+host  replication  all  samenet  scram-sha-256
+"""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -82,18 +87,20 @@ class Placement:
         return self.cluster_parent / "cluster"
 
 
-def postgres(
-    folder: ProjectFolder, project: str, ports: Mapping[str, int], installation: Installation
-) -> Service:
+def postgres(folder: ProjectFolder, project: str, book: AddressBook, installation: Installation) -> Service:
     """PostgreSQL with the database `project`, owned by the superuser `headrace`."""
-    port = ports["postgres"]
-    place = placement(folder, installation.postgres_bin)
-    password = secret_files.embedded_password(folder)
+    port = book.ports["postgres"]
+    place = (
+        # The container's account is nobody else's.
+        Placement(installation.postgres_bin, _own_place(folder), None)
+        if book.contained
+        else placement(folder, installation.postgres_bin)
+    )
     return Service(
         name="postgres",
         command=(str(place.programs / "postgres"), "-D", str(place.cluster)),
-        prepare=lambda: _prepare(folder, project, port, place, installation.postgres_bin),
-        ready=lambda: _waits_for(port, project, password),
+        prepare=lambda: _prepare(folder, project, book, place, installation.postgres_bin),
+        ready=lambda: waits_for(port, project, secret_files.embedded_password(folder)),
         log=folder.log("postgres"),
         ports={"postgres": port},
         user=place.runner.name if place.runner else None,
@@ -105,7 +112,7 @@ def postgres(
 
 def placement(folder: ProjectFolder, programs: Path) -> Placement:
     """Where this project's cluster belongs; the answer stays the same once the cluster exists."""
-    own = folder.root / "data" / "postgres"
+    own = _own_place(folder)
     runner = account.unprivileged()
     if runner is None:
         return Placement(programs, own, None)
@@ -119,16 +126,22 @@ def placement(folder: ProjectFolder, programs: Path) -> Placement:
 
 def remove_data(folder: ProjectFolder) -> None:
     """Remove the cluster wherever it is; the server must have ended. Idempotent."""
-    for path in (folder.root / "data" / "postgres", _shared_parent(folder)):
+    for path in (_own_place(folder), _shared_parent(folder)):
         if path.exists():
             shutil.rmtree(path)
+
+
+def _own_place(folder: ProjectFolder) -> Path:
+    return folder.root / "data" / "postgres"
 
 
 def _shared_parent(folder: ProjectFolder) -> Path:
     return SHARED_FOLDER / "clusters" / hashlib.sha256(str(folder.directory).encode()).hexdigest()[:16]
 
 
-def _prepare(folder: ProjectFolder, project: str, port: int, place: Placement, installed: Path) -> None:
+def _prepare(
+    folder: ProjectFolder, project: str, book: AddressBook, place: Placement, installed: Path
+) -> None:
     folder.logs.mkdir(parents=True, exist_ok=True)
     if not place.programs.exists():
         _copy_programs(installed, place.programs)
@@ -146,8 +159,12 @@ def _prepare(folder: ProjectFolder, project: str, port: int, place: Placement, i
             )
     if not place.cluster.exists():
         _make_cluster(place, project, secret_files.embedded_password(folder))
-    _write(place, place.cluster / "postgresql.conf", _SETTINGS.format(port=port))
-    _write(place, place.cluster / "pg_hba.conf", _ACCESS)
+    _write(
+        place,
+        place.cluster / "postgresql.conf",
+        _SETTINGS.format(bind=book.bind, port=book.ports["postgres"]),
+    )
+    _write(place, place.cluster / "pg_hba.conf", _ACCESS + (_ACCESS_FOR_OTHERS if book.contained else ""))
     if not (place.cluster / "local.conf").exists():
         _write(place, place.cluster / "local.conf", "")
 
@@ -231,7 +248,7 @@ def _open_shared_folder(folder: Path) -> None:
         path.chmod(0o755)
 
 
-def _waits_for(port: int, project: str, password: str) -> str | None:
+def waits_for(port: int, project: str, password: str) -> str | None:
     try:
         with psycopg.connect(
             host="127.0.0.1",

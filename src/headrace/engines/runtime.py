@@ -16,6 +16,7 @@ from headrace.engines.service import Service
 from headrace.engines.starting import start
 from headrace.engines.status import EngineStatus, ProjectStatus, read_status
 from headrace.engines.stop_project import Stopped
+from headrace.engines.target import Target, expect, target_of
 from headrace.errors import HeadraceError, Where
 from headrace.spec.model import Declaration
 
@@ -27,6 +28,7 @@ __all__ = [
     "Progress",
     "ProjectStatus",
     "Stopped",
+    "compose_env",
     "down",
     "endpoints",
     "optional_engines",
@@ -62,22 +64,34 @@ def up(declaration: Declaration, directory: Path, progress: Progress = silent) -
 
     _check_port_names(declaration, PORT_NAMES)
     folder = ProjectFolder.of(directory)
-    if not declaration.embedded_source:
-        # Before anything is started: a missing password is easier to mend now.
-        source_address(declaration, folder)
-    request = EngineRequest(
-        project=declaration.project,
-        directory=folder.directory,
-        home=headrace_home(),
-        services="headrace.engines.runtime:services",
-        heaps={str(name): heap_mb for name, heap_mb in declaration.engines.heap_mb.items()},
-        embedded_source=declaration.embedded_source,
-        optional=tuple(sorted(optional_engines(declaration))),
-        watchers=WATCHERS,
-    )
+    chosen = target_of(folder)
+    # Before anything is started: a missing password is easier to mend now.
+    source = None if declaration.embedded_source else source_address(declaration, folder)
+    request = _request(declaration, folder)
+    if chosen is Target.COMPOSE:
+        from headrace.engines.compose import preparation, project
+
+        return project.up(preparation.Wanted(request, declaration.engines.ports, source), progress)
     names = port_names(request.optional, embedded_source=request.embedded_source)
     running = start(request, names, fixed_ports=declaration.engines.ports, progress=progress)
     return _endpoints(declaration, folder, running.ports)
+
+
+def compose_env(declaration: Declaration, directory: Path) -> Path:
+    """Write the files with which Compose can be run by hand; the path of the one with the secrets.
+
+    Raises:
+        HeadraceError: `target-differs`, `no-such-port-name`, a reference of the source that does not resolve.
+    """
+    from headrace.engines.compose import preparation, project
+    from headrace.engines.stack import PORT_NAMES
+
+    _check_port_names(declaration, PORT_NAMES)
+    folder = ProjectFolder.of(directory)
+    expect(folder, Target.COMPOSE)
+    source = None if declaration.embedded_source else source_address(declaration, folder)
+    wanted = preparation.Wanted(_request(declaration, folder), declaration.engines.ports, source)
+    return project.env(wanted)
 
 
 def down(directory: Path, *, purge: bool = False, progress: Progress = silent) -> Stopped:
@@ -89,14 +103,26 @@ def down(directory: Path, *, purge: bool = False, progress: Progress = silent) -
     """
     from headrace.engines import postgres
 
-    return stop_project.stop(
-        ProjectFolder.of(directory), purge=purge, also_purge=postgres.remove_data, progress=progress
-    )
+    folder = ProjectFolder.of(directory)
+    if folder.root.exists() and target_of(folder) is Target.COMPOSE:
+        from headrace.engines.compose import project
+
+        return project.down(folder, purge=purge, progress=progress)
+    return stop_project.stop(folder, purge=purge, also_purge=postgres.remove_data, progress=progress)
 
 
 def status(directory: Path) -> ProjectStatus:
-    """How the engines stand now; asks and starts nothing, and never fails for what it finds."""
-    return read_status(ProjectFolder.of(directory))
+    """How the engines stand now; starts nothing, and never fails for what it finds.
+
+    Raises:
+        HeadraceError: where Docker runs the engines, but does not answer.
+    """
+    folder = ProjectFolder.of(directory)
+    if target_of(folder) is Target.COMPOSE:
+        from headrace.engines.compose import condition
+
+        return condition.status(folder)
+    return read_status(folder)
 
 
 def endpoints(declaration: Declaration, directory: Path) -> Endpoints:
@@ -106,6 +132,11 @@ def endpoints(declaration: Declaration, directory: Path) -> Endpoints:
         HeadraceError: `engines-not-running` unless all of them run.
     """
     folder = ProjectFolder.of(directory)
+    if target_of(folder) is Target.COMPOSE:
+        from headrace.engines.compose import project
+
+        source = None if declaration.embedded_source else source_address(declaration, folder)
+        return project.endpoints(folder, source)
     seen = status(directory)
     down_engines = [engine.name for engine in seen.engines if engine.pid is None]
     if not seen.engines or down_engines:
@@ -142,18 +173,6 @@ def optional_engines(declaration: Declaration) -> frozenset[str]:
     return frozenset(name for name, needed in wanted.items() if needed)
 
 
-def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:
-    from headrace.engines import stack
-
-    if declaration.embedded_source:
-        return stack.endpoints(declaration.project, folder.directory, ports)
-    source = source_address(declaration, folder)
-    password_file = stack.source_password_file(folder.directory, source.password)
-    return stack.endpoints(
-        declaration.project, folder.directory, ports, dataclasses.replace(source, password_file=password_file)
-    )
-
-
 def source_address(declaration: Declaration, folder: ProjectFolder) -> SourceAddress:
     """The address of somebody's own PostgreSQL; needs no engine.
 
@@ -166,6 +185,31 @@ def source_address(declaration: Declaration, folder: ProjectFolder) -> SourceAdd
         declaration,
         directory=folder.directory,
         password_file=folder.root / "secrets" / secret_files.PROPERTIES,
+    )
+
+
+def _request(declaration: Declaration, folder: ProjectFolder) -> EngineRequest:
+    return EngineRequest(
+        project=declaration.project,
+        directory=folder.directory,
+        home=headrace_home(),
+        services="headrace.engines.runtime:services",
+        heaps={str(name): heap_mb for name, heap_mb in declaration.engines.heap_mb.items()},
+        embedded_source=declaration.embedded_source,
+        optional=tuple(sorted(optional_engines(declaration))),
+        watchers=WATCHERS,
+    )
+
+
+def _endpoints(declaration: Declaration, folder: ProjectFolder, ports: dict[str, int]) -> Endpoints:
+    from headrace.engines import stack
+
+    if declaration.embedded_source:
+        return stack.endpoints(declaration.project, folder.directory, ports)
+    source = source_address(declaration, folder)
+    password_file = stack.source_password_file(folder.directory, source.password)
+    return stack.endpoints(
+        declaration.project, folder.directory, ports, dataclasses.replace(source, password_file=password_file)
     )
 
 

@@ -12,6 +12,8 @@ PASSWORD = "source.password"  # noqa: S105 - a file name
 PROPERTIES = "source.properties"
 SUPERSET_PASSWORD = "superset.password"  # noqa: S105
 SUPERSET_KEY = "superset.key"
+MASK_KEY = "mask.properties"
+SOURCE_CA = "source-ca.pem"
 
 
 def folder(project: ProjectFolder) -> Path:
@@ -19,6 +21,13 @@ def folder(project: ProjectFolder) -> Path:
     path = project.root / "secrets"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
+    return path
+
+
+def keep(project: ProjectFolder, name: str, text: str) -> Path:
+    """Have a secret that somebody else knows in a file of this name."""
+    path = folder(project) / name
+    write_atomically(path, text, mode=0o600)
     return path
 
 
@@ -54,6 +63,14 @@ def superset_key(project: ProjectFolder) -> Path:
     """The file of the key Superset signs its sessions with; made at the first call."""
     path = folder(project) / SUPERSET_KEY
     _kept(path, 48)
+    return path
+
+
+def mask_key(project: ProjectFolder) -> Path:
+    """The file of the key of the hash that hides columns, a Java properties file; made at the first call."""
+    path = folder(project) / MASK_KEY
+    if not path.exists():
+        write_atomically(path, f"mask_key={secrets.token_hex(32)}\n", mode=0o600)
     return path
 
 

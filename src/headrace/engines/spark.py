@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -52,21 +52,21 @@ def compiler(cores: int) -> tuple[str, ...]:
 
 def spark(
     folder: ProjectFolder,
-    ports: Mapping[str, int],
+    book: AddressBook,
     installation: Installation,
     heap_mb: int,
     *,
     batch_ms: int = BATCH_MS,
     real_time: bool = True,
 ) -> Service:
-    """The application, on the loopback interface; it knows its views from its own data folder.
+    """The application; it knows its views from its own data folder.
 
     Args:
         batch_ms: see BATCH_MS.
         real_time: False runs micro-batches, for comparison only: their output says nothing of a view's
             position.
     """
-    port = ports["spark"]
+    port = book.ports["spark"]
     program = JavaProgram(
         engine="spark",
         folder=folder,
@@ -85,6 +85,7 @@ def spark(
             "-Dio.netty.tryReflectionSetAccessible=true",
             *compiler(os.cpu_count() or 1),
             *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
+            *((f"-Dheadrace.bind={book.bind}",) if book.contained else ()),
         ),
         levels=(
             ("io.headrace", "INFO"),
@@ -93,6 +94,7 @@ def spark(
             ("org.apache.hadoop", "ERROR"),
             ("org.apache.kafka", "ERROR"),
         ),
+        console=book.contained,
     )
     return Service(
         name="spark",
@@ -101,7 +103,7 @@ def spark(
             *("--mode", "real-time" if real_time else "micro-batch", "--batch-ms", str(batch_ms)),
         ),
         prepare=lambda: program.prepare({}),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         # Spark looks for an address of this machine otherwise; many arenas cost RocksDB memory for nothing.
         environment={"SPARK_LOCAL_IP": "127.0.0.1", "MALLOC_ARENA_MAX": "2"},
@@ -113,7 +115,7 @@ def spark(
     )
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     answer = get(port, "/health")
     if answer is None:
         return f"its HTTP interface on port {port}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headrace.endpoints import Endpoints, SourceAddress
 from headrace.engines import connect, kafka, pinot, postgres, secret_files, spark, superset, zookeeper
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.service import Service
@@ -20,26 +21,26 @@ class OptionalEngine:
     """An engine that only some projects need.
 
     Attributes:
-        ports: the names of its loopback ports.
-        make: its definition, from project, folder, ports, installation and heap.
+        ports: the names of its ports.
+        make: its definition, from project, folder, addresses, installation and heap.
         heap_mb: the default of its JVM heap; 0 for what is no JVM.
     """
 
     ports: tuple[str, ...]
-    make: Callable[[str, ProjectFolder, Mapping[str, int], Installation, int], Service]
+    make: Callable[[str, ProjectFolder, AddressBook, Installation, int], Service]
     heap_mb: int = 0
 
 
 def _spark(
-    _project: str, folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
+    _project: str, folder: ProjectFolder, book: AddressBook, installation: Installation, heap_mb: int
 ) -> Service:
-    return spark.spark(folder, ports, installation, heap_mb)
+    return spark.spark(folder, book, installation, heap_mb)
 
 
 def _superset(
-    project: str, folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, _heap_mb: int
+    project: str, folder: ProjectFolder, book: AddressBook, installation: Installation, _heap_mb: int
 ) -> Service:
-    return superset.superset(folder, project, ports, SupersetInstallation.load(installation.home))
+    return superset.superset(folder, project, book, SupersetInstallation.load(installation.home))
 
 
 OPTIONAL: Mapping[str, OptionalEngine] = {
@@ -47,6 +48,11 @@ OPTIONAL: Mapping[str, OptionalEngine] = {
     "superset": OptionalEngine((superset.PORT,), _superset),
 }
 """By name, in the order in which they can be started after all others."""
+
+_JVMS = ("zookeeper", "kafka", "pinot", "connect")
+
+ENGINES = ("postgres", *_JVMS, *OPTIONAL)
+"""In an order in which they can be started."""
 
 _ALWAYS = ("postgres", "kafka", "kafka_controller", "connect", "zookeeper", *pinot.PORTS)
 
@@ -101,19 +107,33 @@ def stack(
             hint=f"heaps can be stated for {', '.join(DEFAULT_HEAPS_MB)}",
         )
     heap_mb = {**DEFAULT_HEAPS_MB, **(heaps or {})}
-    services = (
-        zookeeper.zookeeper(folder, ports, installation, heap_mb["zookeeper"]),
-        kafka.kafka(folder, ports, installation, heap_mb["kafka"]),
-        pinot.pinot(folder, ports, installation, heap_mb["pinot"]),
-        connect.connect(folder, ports, installation, heap_mb["connect"]),
-        *(
-            OPTIONAL[name].make(project, folder, ports, installation, heap_mb.get(name, 0))
-            for name in _chosen(optional)
-        ),
-    )
-    if not embedded_source:
-        return services
-    return (postgres.postgres(folder, project, ports, installation), *services)
+    names = (*(("postgres",) if embedded_source else ()), *_JVMS, *_chosen(optional))
+    book = AddressBook(ports)
+    return tuple(engine(name, project, folder, book, installation, heap_mb.get(name, 0)) for name in names)
+
+
+def engine(
+    name: str,
+    project: str,
+    folder: ProjectFolder,
+    book: AddressBook,
+    installation: Installation,
+    heap_mb: int,
+) -> Service:
+    """One engine's definition, the same wherever it runs; `name` as in ENGINES."""
+    match name:
+        case "postgres":
+            return postgres.postgres(folder, project, book, installation)
+        case "zookeeper":
+            return zookeeper.zookeeper(folder, book, installation, heap_mb)
+        case "kafka":
+            return kafka.kafka(folder, book, installation, heap_mb)
+        case "pinot":
+            return pinot.pinot(folder, book, installation, heap_mb)
+        case "connect":
+            return connect.connect(folder, book, installation, heap_mb)
+        case _:
+            return OPTIONAL[name].make(project, folder, book, installation, heap_mb)
 
 
 def endpoints(

@@ -86,6 +86,17 @@ def start(
         return _launch(folder, request, port_names, fixed_ports or {}, progress)
 
 
+def watch_only(folder: ProjectFolder, request: EngineRequest) -> None:
+    """Have a supervisor that starts nothing, for engines that somebody else keeps running; idempotent.
+
+    Raises:
+        HeadraceError: `supervisor-died`.
+    """
+    write_request(folder, request)
+    if find_supervisor(folder) is None:
+        _spawn_supervisor(folder)
+
+
 def failure(folder: ProjectFolder, record: EngineRecord) -> HeadraceError:
     """The error of an engine that does not run: what was waited for, its last words, the remedy."""
     lines = tail(record.log, LOG_LINES)

@@ -98,7 +98,7 @@ def read_status(folder: ProjectFolder) -> ProjectStatus:
     return ProjectStatus(
         directory=str(folder.directory),
         supervisor_pid=supervisor.pid if supervisor else None,
-        supervisor_memory_bytes=_memory_bytes([supervisor]) if supervisor else None,
+        supervisor_memory_bytes=memory_bytes([supervisor]) if supervisor else None,
         engines=tuple(_status(record, seen) for record in seen.engines),
         alerts=read_alerts(folder) if supervisor else (),
     )
@@ -122,13 +122,13 @@ def _status(record: EngineRecord, seen: EnginesFile) -> EngineStatus:
         uptime_s=uptime_s,
         restarts=record.restarts,
         heap_mb=record.heap_mb,
-        memory_bytes=_memory_bytes([process, *descendants(process)]) if process else None,
+        memory_bytes=memory_bytes([process, *descendants(process)]) if process else None,
         reason=reason,
         log=str(record.log),
     )
 
 
-def _memory_bytes(processes: list[ProcessIdentity]) -> int | None:
+def memory_bytes(processes: list[ProcessIdentity]) -> int | None:
     total: int | None = None
     for process in processes:
         with contextlib.suppress(psutil.Error, OSError, AttributeError):

@@ -6,10 +6,10 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
 from headrace.engines import secret_files
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder, write_atomically
 from headrace.engines.probe import get
 from headrace.engines.service import Service
@@ -22,10 +22,10 @@ THREADS = 6
 
 
 def superset(
-    folder: ProjectFolder, project: str, ports: Mapping[str, int], installation: SupersetInstallation
+    folder: ProjectFolder, project: str, book: AddressBook, installation: SupersetInstallation
 ) -> Service:
     """Superset with one administrator, whose password is in the project's secrets."""
-    port = ports[PORT]
+    port = book.ports[PORT]
     configuration = folder.root / "config" / "superset"
     gunicorn = configuration / "gunicorn.conf.py"
     return Service(
@@ -35,8 +35,8 @@ def superset(
             *(str(installation.python), "-I", "-m", "gunicorn"),
             *("--config", str(gunicorn), "superset.app:create_app()"),
         ),
-        prepare=lambda: _prepare(folder, project, port, installation, configuration),
-        ready=lambda: _waits_for(port),
+        prepare=lambda: _prepare(folder, project, book, installation, configuration),
+        ready=lambda: waits_for(port),
         log=folder.log("superset"),
         environment=superset_environment(configuration),
         ports={PORT: port},
@@ -55,7 +55,11 @@ def metadata_path(folder: ProjectFolder) -> Path:
 
 
 def _prepare(
-    folder: ProjectFolder, project: str, port: int, installation: SupersetInstallation, configuration: Path
+    folder: ProjectFolder,
+    project: str,
+    book: AddressBook,
+    installation: SupersetInstallation,
+    configuration: Path,
 ) -> None:
     data = metadata_path(folder).parent
     for path in (configuration, data, folder.logs):
@@ -64,20 +68,22 @@ def _prepare(
     if not metadata_path(folder).exists():
         _copy_metadata(installation.metadata, metadata_path(folder))
     set_administrator(metadata_path(folder), secret_files.superset_password(folder))
+    # A browser sends the cookies of one loopback port to all others. In containers all folders have one name.
+    owner = project if book.contained else str(folder.directory)
     settings = {
         "metadata": str(metadata_path(folder)),
         "secret_key_file": str(secret_files.superset_key(folder)),
         "title": f"{project} · headrace",
-        "cookie": f"superset_{hashlib.sha256(str(folder.directory).encode()).hexdigest()[:8]}",
+        "cookie": f"superset_{hashlib.sha256(owner.encode()).hexdigest()[:8]}",
     }
     write_atomically(configuration / "settings.json", json.dumps(settings, indent=1))
     write_atomically(configuration / CONFIGURATION, (FILES / CONFIGURATION).read_text(encoding="utf-8"))
-    write_atomically(configuration / "gunicorn.conf.py", _gunicorn(port, data))
+    write_atomically(configuration / "gunicorn.conf.py", _gunicorn(book, data))
 
 
-def _gunicorn(port: int, data: Path) -> str:
+def _gunicorn(book: AddressBook, data: Path) -> str:
     settings = {
-        "bind": f"127.0.0.1:{port}",
+        "bind": f"{book.bind}:{book.ports[PORT]}",
         "workers": 1,
         "worker_class": "gthread",
         "threads": THREADS,
@@ -107,7 +113,7 @@ def _copy_metadata(template: Path, target: Path) -> None:
     aside.replace(target)
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     health = get(port, "/health")
     if health is None:
         return f"the web server on port {port}"

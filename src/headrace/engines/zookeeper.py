@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from headrace.engines import properties
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.jvm import JavaProgram
@@ -17,11 +16,9 @@ MAXIMUM_NODE_BYTES = 8 * 1024 * 1024
 """Pinot keeps one node per table with all its segments: the default of 1 MB would end many tables."""
 
 
-def zookeeper(
-    folder: ProjectFolder, ports: Mapping[str, int], installation: Installation, heap_mb: int
-) -> Service:
-    """A single server on the loopback interface."""
-    port = ports["zookeeper"]
+def zookeeper(folder: ProjectFolder, book: AddressBook, installation: Installation, heap_mb: int) -> Service:
+    """A single server."""
+    port = book.ports["zookeeper"]
     program = JavaProgram(
         engine="zookeeper",
         folder=folder,
@@ -44,10 +41,11 @@ def zookeeper(
             ("org.apache.zookeeper.server.ZooKeeperServer", "ERROR"),
             ("org.apache.zookeeper.server.ZooKeeperServerMain", "ERROR"),
         ),
+        console=book.contained,
     )
     settings = {
         "dataDir": program.data / "state",
-        "clientPortAddress": "127.0.0.1",
+        "clientPortAddress": book.bind,
         "clientPort": port,
         "tickTime": 1000,
         "maxSessionTimeout": 60000,
@@ -63,7 +61,7 @@ def zookeeper(
         name="zookeeper",
         command=program.command(str(program.configuration / "zoo.cfg")),
         prepare=lambda: program.prepare({"zoo.cfg": properties.render(settings)}),
-        ready=lambda: _waits_for(port),
+        ready=lambda: waits_for(port),
         log=program.log,
         ports={"zookeeper": port},
         heap_mb=heap_mb,
@@ -71,7 +69,7 @@ def zookeeper(
     )
 
 
-def _waits_for(port: int) -> str | None:
+def waits_for(port: int) -> str | None:
     try:
         with ZooKeeperClient(port) as client:
             return None if "zookeeper" in client.children("/") else "root node"

@@ -35,10 +35,10 @@ class ZooKeeperClient:
         ZooKeeperUnavailable: from every method, when the server does not answer.
     """
 
-    def __init__(self, port: int, timeout_s: float = 2.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 2.0, host: str = "127.0.0.1") -> None:
         self._request_id = 0
         try:
-            self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+            self._socket = socket.create_connection((host, port), timeout_s)
         except OSError as error:
             raise ZooKeeperUnavailable(str(error)) from error
         try:

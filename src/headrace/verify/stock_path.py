@@ -56,7 +56,7 @@ def stock_path(connections: Connections, table: str) -> Generator[Path]:
 
 
 def _connector(connections: Connections, table: str) -> dict[str, str]:
-    source = connections.endpoints.source
+    source = connections.endpoints.for_engines.source
     converter = "org.apache.kafka.connect.json.JsonConverter"
     return {
         "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
@@ -116,7 +116,7 @@ def _table(connections: Connections, physical: str, topic: str) -> dict[str, obj
             "streamConfigs": {
                 "streamType": "kafka",
                 "stream.kafka.topic.name": topic,
-                "stream.kafka.broker.list": connections.endpoints.kafka_bootstrap,
+                "stream.kafka.broker.list": connections.endpoints.for_engines.kafka_bootstrap,
                 "stream.kafka.consumer.type": "lowlevel",
                 "stream.kafka.consumer.factory.class.name": (
                     "org.apache.pinot.plugin.stream.kafka20.KafkaConsumerFactory"

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from headrace.engines import secret_files
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.process import Mark, ProcessIdentity, kill, spawn, terminate
 from headrace.engines.service import Service
@@ -91,7 +92,9 @@ def running_superset(directory: Path, installation: SupersetInstallation) -> Gen
     """A started Superset; at the end nothing of it runs."""
     folder = ProjectFolder.of(directory)
     folder.create("shop")
-    running = RunningSuperset(folder, superset(folder, "shop", free_ports(["superset"]), installation))
+    running = RunningSuperset(
+        folder, superset(folder, "shop", AddressBook(free_ports(["superset"])), installation)
+    )
     try:
         running.start()
         yield running

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from headrace.engines import spark as spark_engine
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from tests.integration.capture.engines import CaptureEngines
 from tests.integration.transform.bench import TransformBench
@@ -34,7 +35,7 @@ def transform_engines() -> Iterator[CaptureEngines]:
     service = engines.services["spark"]
     folder = ProjectFolder.of(engines.directory)
     engines.services["spark"] = spark_engine.spark(
-        folder, service.ports, engines.installation, service.heap_mb, batch_ms=BATCH_MS
+        folder, AddressBook(service.ports), engines.installation, service.heap_mb, batch_ms=BATCH_MS
     )
     try:
         for name in ("kafka", "spark"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from headrace.engines import jvm, kafka, pinot
+from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
 from headrace.engines.service import Service
@@ -36,7 +37,7 @@ def installation(tmp_path: Path) -> Installation:
 
 def _superset(directory: Path) -> Service:
     """Its definition needs no finished installation, but `stack` refuses to begin without one."""
-    return superset(ProjectFolder.of(directory), "shop", PORTS, SupersetInstallation(directory))
+    return superset(ProjectFolder.of(directory), "shop", AddressBook(PORTS), SupersetInstallation(directory))
 
 
 def test_a_dashboard_needs_superset_installed(tmp_path: Path, installation: Installation) -> None:

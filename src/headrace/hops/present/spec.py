@@ -17,7 +17,7 @@ def presentation(
     Args:
         declaration: names the tables to show and their order, or leaves it open.
         live: what there is, in the order of the tabs when the declaration names none.
-        endpoints: where Pinot is.
+        endpoints: where Pinot is, as Superset reaches it.
     """
     wanted = declaration.dashboard
     if wanted is None:

@@ -31,7 +31,8 @@ final class HttpApi {
   HttpApi(int port, Views views)
       throws IOException {
     _views = views;
-    _server = HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 0);
+    String bind = System.getProperty("headrace.bind", "127.0.0.1");
+    _server = HttpServer.create(new InetSocketAddress(InetAddress.getByName(bind), port), 0);
     _server.setExecutor(Executors.newFixedThreadPool(THREADS, task -> {
       Thread thread = new Thread(task, "http");
       thread.setDaemon(true);
