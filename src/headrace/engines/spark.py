@@ -44,8 +44,7 @@ OPENED = (
 def compiler(cores: int) -> tuple[str, ...]:
     """Which of the JVM's compilers run: on few cores the optimizing one would take them from the views.
 
-    Measured on two cores, two views, PUT to first rows: 13 s without it, 26 s with it; 500,000 rows
-    into a view of groups 63 s and 67 s (docs/concepts/views.md).
+    What it costs and brings was measured in decision 16 (docs/adr).
     """
     return ("-XX:TieredStopAtLevel=1",) if cores <= FEW_CORES else ()
 
