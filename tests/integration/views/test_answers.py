@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from headrace.verify.verdict import Fault, TableVerdict
 from tests.integration.views.project import ViewProject, view_name
 
-pytestmark = [pytest.mark.engines, pytest.mark.long]
+pytestmark = pytest.mark.engines
 
 VIEWS = {
     "by_kind": "SELECT kind, count(*) AS n, sum(amount) AS total FROM bills GROUP BY kind",

@@ -108,8 +108,8 @@ def test_random_views_over_random_histories_are_postgresqls(
         kills = Kills(project, [source.randint(20, 120)])
         play(project, replayer, seed * 10 + 2, kills)
         assert kills.killed == 1
-        check(project, views, "behind a kill")
         project.await_spark(process)
+        check(project, views, "behind a kill")
 
         process = project.engine("spark").process
         done = threading.Event()
@@ -125,8 +125,8 @@ def test_random_views_over_random_histories_are_postgresqls(
         thread.join()
         assert struck == [True], "no checkpoint within a minute"
         project.execute("UPDATE plain SET amount = -amount, qty = 1 WHERE qty <> 0")
-        check(project, views, "behind a kill at a checkpoint")
         project.await_spark(process)
+        check(project, views, "behind a kill at a checkpoint")
     assert project.open().plan().empty
 
 

@@ -13,7 +13,7 @@ from headrace.plan.render import as_json
 from tests.integration.views.project import ViewProject, eventually, view_name
 from tests.integration.views.reader import Reader
 
-pytestmark = [pytest.mark.engines, pytest.mark.long]
+pytestmark = pytest.mark.engines
 
 ORDERS = """
 CREATE TABLE orders (
@@ -154,6 +154,7 @@ def test_a_resync_of_the_table_builds_its_views_anew_and_no_reader_goes_back(pro
     assert all(project.live()[view] > number for view, number in before.items())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build_views", "catch_up_views", "switch_views"])
 def test_an_apply_killed_in_the_middle_ends_the_same_when_run_again(project: ViewProject, stage: str) -> None:
     before = project.live()
