@@ -44,9 +44,9 @@ def rehearse(kafka_port: int, spark_port: int) -> None:
         HeadraceError: `engine-does-not-start`: Spark serves, and makes nothing of a view.
     """
     bootstrap = f"127.0.0.1:{kafka_port}"
-    documents = [_document(kind, parts, bootstrap) for kind, parts in (("rows", _ROWS), ("groups", _GROUPS))]
+    documents = [_document(parts, bootstrap) for parts in (_ROWS, _GROUPS)]
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    topics = [_BASE, *(f"{_BASE}-{kind}" for kind in ("rows", "groups"))]
+    topics = [_BASE, *map(_output, (_ROWS, _GROUPS))]
     new = [NewTopic(topic, num_partitions=1, replication_factor=1) for topic in topics]
     for future in admin.create_topics(new, request_timeout=_TIMEOUT_S).values():
         future.result()
@@ -64,12 +64,16 @@ def rehearse(kafka_port: int, spark_port: int) -> None:
             spark.delete(f"/views/{document['name']}")
 
 
-def _document(kind: str, parts: dict[str, object], bootstrap: str) -> dict[str, object]:
+def _output(parts: dict[str, object]) -> str:
+    return f"{_BASE}-{parts['kind']}"
+
+
+def _document(parts: dict[str, object], bootstrap: str) -> dict[str, object]:
     return {
-        "name": f"rehearsal_{kind}",
+        "name": f"rehearsal_{parts['kind']}",
         "bootstrap": bootstrap,
         "input": {"topic": _BASE},
-        "output": {"topic": f"{_BASE}-{kind}"},
+        "output": {"topic": _output(parts)},
         **parts,
     }
 

@@ -41,8 +41,6 @@ record Settings(int port, Path folder, boolean realTime, long batchMs) {
         .config("spark.sql.ansi.enabled", "true")
         .config("spark.sql.caseSensitive", "true")
         .config("spark.sql.decimalOperations.allowPrecisionLoss", "false")
-        // Leaving out fields nobody needs would leave out their check too.
-        .config("spark.sql.optimizer.enableJsonExpressionOptimization", "false")
         .config("spark.sql.adaptive.enabled", "false")
         // A batch is planned anew each time. Of 1.7 s this took, 1.3 went into a filter this rule makes of explode, pushed
         // down through the whole query, and always true here.
