@@ -68,11 +68,17 @@ class Project:
         return runtime.endpoints(self.declaration, self.directory)
 
     @contextmanager
-    def connections(self) -> Generator[Connections]:
-        """Clients of every system, for the length of a block."""
-        from headrace.apply.real import Connections
+    def connections(self, *, complete: bool = False) -> Generator[Connections]:
+        """Clients of every system, for the length of a block.
 
-        with Connections(self.declaration, self.endpoints, self._folder.root) as connections:
+        Args:
+            complete: refuse at once unless every engine runs.
+        """
+        from headrace.apply.real import Connections
+        from headrace.engines import runtime
+
+        ends = runtime.endpoints(self.declaration, self.directory, complete=complete)
+        with Connections(self.declaration, ends, self._folder.root) as connections:
             yield connections
 
     def plan(self) -> Plan:
@@ -82,7 +88,7 @@ class Project:
             HeadraceErrors: every reason why a declared table cannot be carried, or the system out of reach.
         """
         state = StateStore(self._folder.root, self.name).load()
-        with self.connections() as connections:
+        with self.connections(complete=True) as connections:
             return survey(connections.systems, state).plan
 
     def apply(self, expected: Mapping[str, object] | None = None, progress: Progress = silent) -> Plan:
@@ -93,7 +99,7 @@ class Project:
                 be planned.
             progress: told of every step.
         """
-        with self._alone("apply"), self.connections() as connections:
+        with self._alone("apply"), self.connections(complete=True) as connections:
             return Run(connections.systems, self._folder.root, progress).converge(expected)
 
     def query(self, sql: str, *, up_to_now: bool = False, timeout_s: float = 10.0) -> QueryResult:
@@ -144,7 +150,7 @@ class Project:
 
         wanted = self._everything() if tables is None else list(tables)
         names = [self._served_name(table) for table in wanted]
-        with self.connections() as connections:
+        with self.connections(complete=True) as connections:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
                 fence = WalFence(session, connections.kafka)
@@ -218,7 +224,7 @@ class Project:
         wanted = list(tables)
         for table in wanted:
             self._served_name(table)
-        with self._alone("resync"), self.connections() as connections:
+        with self._alone("resync"), self.connections(complete=True) as connections:
             run = Run(connections.systems, self._folder.root, progress)
             dropped = run.survey().plan.dropped
             if dropped:
@@ -246,13 +252,13 @@ class Project:
 
     def ask_for_new_generation(self, tables: Iterable[TableName]) -> None:
         """Note that tables are to start over, and leave the work to the next `apply`."""
-        with self._alone("resync"), self.connections() as connections:
+        with self._alone("resync"), self.connections(complete=True) as connections:
             Run(connections.systems, self._folder.root, silent).ask(tables)
 
     def destruction(self) -> Plan:
         """What `destroy` would do now."""
         state = StateStore(self._folder.root, self.name).load()
-        with self.connections() as connections:
+        with self.connections(complete=True) as connections:
             return survey(connections.systems, state, NOTHING_DECLARED).plan
 
     def destroy(self, progress: Progress = silent) -> Plan:
@@ -260,7 +266,7 @@ class Project:
 
         The number of the next capture is remembered, so that no name is ever used twice.
         """
-        with self._alone("destroy"), self.connections() as connections:
+        with self._alone("destroy"), self.connections(complete=True) as connections:
             return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
 
     def _verdict(self, connections: Connections, audits: _Audits, name: str, say: Say | None) -> TableVerdict:

@@ -14,10 +14,10 @@ from headrace.engines.ports import read_ports
 from headrace.engines.request import EngineRequest
 from headrace.engines.service import Service
 from headrace.engines.starting import start
-from headrace.engines.status import EngineStatus, ProjectStatus, read_status
+from headrace.engines.status import EngineStatus, ProjectStatus, read_status, require_running
 from headrace.engines.stop_project import Stopped
 from headrace.engines.target import Target, expect, target_of
-from headrace.errors import HeadraceError, Where
+from headrace.errors import HeadraceError
 from headrace.spec.model import Declaration
 
 __all__ = [
@@ -125,30 +125,28 @@ def status(directory: Path) -> ProjectStatus:
     return read_status(folder)
 
 
-def endpoints(declaration: Declaration, directory: Path) -> Endpoints:
-    """Where the running engines listen.
+def endpoints(declaration: Declaration, directory: Path, *, complete: bool = False) -> Endpoints:
+    """Where the engines listen.
+
+    Args:
+        complete: all of them are needed. Without it an engine that is started again meanwhile is no reason
+            to refuse what others can answer; its own client says when it is missed.
 
     Raises:
-        HeadraceError: `engines-not-running` unless all of them run.
+        HeadraceError: `engines-not-running` when none runs, or not all that are needed.
     """
     folder = ProjectFolder.of(directory)
     if target_of(folder) is Target.COMPOSE:
         from headrace.engines.compose import project
 
         source = None if declaration.embedded_source else source_address(declaration, folder)
-        return project.endpoints(folder, source)
+        return project.endpoints(folder, source, complete=complete)
     seen = status(directory)
-    down_engines = [engine.name for engine in seen.engines if engine.pid is None]
-    if not seen.engines or down_engines:
-        raise HeadraceError(
-            "engines-not-running",
-            f"not running: {', '.join(down_engines)}" if down_engines else "the engines do not run",
-            hint="run `headrace up`",
-            where=Where(file=str(folder.directory)),
-        )
+    running = {engine.name: engine.pid is not None for engine in seen.engines}
+    require_running(running, folder, all_of_them=complete)
     # A port may be on record of an engine that this project had once.
-    running = {name for engine in seen.engines for name in engine.ports}
-    ports = {name: port for name, port in read_ports(folder).items() if name in running}
+    published = {name for engine in seen.engines for name in engine.ports}
+    ports = {name: port for name, port in read_ports(folder).items() if name in published}
     return _endpoints(declaration, folder, ports)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from headrace.engines.folder import ProjectFolder
 from headrace.engines.process import ProcessIdentity, descendants
 from headrace.engines.record import EngineRecord, EnginesFile, EngineState, read_engines
 from headrace.engines.watch_loop import StandingAlert, read_alerts
+from headrace.errors import HeadraceError, Where
 
 _RUNNING_STATES = frozenset({EngineState.STARTING, EngineState.READY, EngineState.STOPPING})
 
@@ -101,6 +103,28 @@ def read_status(folder: ProjectFolder) -> ProjectStatus:
         supervisor_memory_bytes=memory_bytes([supervisor]) if supervisor else None,
         engines=tuple(_status(record, seen) for record in seen.engines),
         alerts=read_alerts(folder) if supervisor else (),
+    )
+
+
+def require_running(running: Mapping[str, bool], folder: ProjectFolder, *, all_of_them: bool) -> None:
+    """Refuse work that nobody could do.
+
+    Args:
+        running: of each engine whether it runs.
+        all_of_them: the work needs every one; otherwise that there are any.
+
+    Raises:
+        HeadraceError: `engines-not-running`.
+    """
+    missing = [name for name, runs in running.items() if not runs]
+    some = len(missing) < len(running)
+    if some and not (all_of_them and missing):
+        return
+    raise HeadraceError(
+        "engines-not-running",
+        f"not running: {', '.join(missing)}" if some else "the engines do not run",
+        hint="run `headrace up`",
+        where=Where(file=str(folder.directory)),
     )
 
 

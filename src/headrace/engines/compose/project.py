@@ -31,8 +31,9 @@ from headrace.engines.record import EngineRecord, stop_order
 from headrace.engines.request import EngineRequest
 from headrace.engines.service import Service
 from headrace.engines.starting import watch_only
+from headrace.engines.status import require_running
 from headrace.engines.stop_project import Stopped
-from headrace.errors import HeadraceError, Where
+from headrace.errors import HeadraceError
 
 _STOP_MARGIN_S = 5.0
 
@@ -115,25 +116,19 @@ def down(folder: ProjectFolder, *, purge: bool, progress: Progress) -> Stopped:
         return Stopped(stopped, folder.purge() if purge else False)
 
 
-def endpoints(folder: ProjectFolder, source: SourceAddress | None) -> Endpoints:
-    """Where the running engines are.
+def endpoints(folder: ProjectFolder, source: SourceAddress | None, *, complete: bool) -> Endpoints:
+    """Where the engines are; as `runtime.endpoints`.
 
     Raises:
-        HeadraceError: `engines-not-running` unless all of them run; those of `Docker`.
+        HeadraceError: `engines-not-running`; those of `Docker`.
     """
     kept = site.read(folder)
-    running = set[str]()
+    running: dict[str, bool] = {}
     if kept is not None:
         seen = containers.own(containers.see(Docker.find(), kept.compose_project), kept.id)
-        running = {name for name, one in seen.items() if one.runs}
-    missing = [name for name in kept.engines if name not in running] if kept else []
-    if kept is None or missing or not kept.engines:
-        raise HeadraceError(
-            "engines-not-running",
-            f"not running: {', '.join(missing)}" if missing else "the engines do not run",
-            hint="run `headrace up`",
-            where=Where(file=str(folder.directory)),
-        )
+        running = {name: name in seen and seen[name].runs for name in kept.engines}
+    require_running(running, folder, all_of_them=complete)
+    assert kept is not None  # nothing would run
     return _endpoints(folder, kept, source)
 
 
