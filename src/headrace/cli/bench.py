@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
-import statistics
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from psycopg import sql
 
-from headrace.cli import output
+from headrace.cli import bench_answers, output
 from headrace.cli.options import Json
 
 if TYPE_CHECKING:
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
     from headrace.verify import freshness
     from headrace.verify.bench_tables import Connection
     from headrace.verify.bulk import Arrival
-    from headrace.verify.freshness import Distribution, Measurement
+    from headrace.verify.freshness import Measurement
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -97,7 +93,7 @@ def freshness_command(
                     )
                 )
             line.finish(f"{runs * count} rows")
-    _answer_freshness(found, longest_gap, warm)
+    bench_answers.answer_freshness(found, longest_gap, warm)
 
 
 @app.command("sustained")
@@ -108,6 +104,15 @@ def sustained_command(
     seconds: Annotated[
         float, typer.Option("--for", metavar="SECONDS", min=1, help="How long the changes go on.")
     ] = 600.0,
+    warm_up_s: Annotated[
+        float,
+        typer.Option(
+            "--warm-up",
+            metavar="SECONDS",
+            min=0,
+            help="The same load before, unmeasured; 0 measures cold engines.",
+        ),
+    ] = 60.0,
     quick: Quick = False,
     runs: Runs = 1,
     keep: Keep = None,
@@ -123,7 +128,8 @@ def sustained_command(
     from headrace.verify.freshness import Distribution
     from headrace.verify.sustained import sustain
 
-    seconds = min(seconds, 20.0) if quick else seconds
+    if quick:
+        seconds, warm_up_s = min(seconds, 20.0), min(warm_up_s, 5.0)
     results: list[dict[str, object]] = []
     every: list[float] = []
     with _engines(keep) as project, project.connections() as connections, _session(project) as session:
@@ -138,7 +144,8 @@ def sustained_command(
                     changes_per_s=rate,
                     duration_s=seconds,
                     first_id=next_id(session, READINGS),
-                    progress=lambda elapsed_s, _: line.step("under load", elapsed_s, seconds),
+                    warm_up_s=warm_up_s,
+                    progress=lambda elapsed_s, _: line.step("under load", elapsed_s, warm_up_s + seconds),
                 )
                 every += result.times_ms
                 results.append(
@@ -152,7 +159,7 @@ def sustained_command(
                     }
                 )
             line.finish(f"{rate:,.0f} changes/s")
-    _answer_sustained(rate, seconds, results, every)
+    bench_answers.answer_sustained(rate, seconds, warm_up_s, results, every)
 
 
 @app.command("bulk")
@@ -191,10 +198,10 @@ def bulk_command(
             whole, others = whole_path(session, other, bulk, pulse, first=first, rows=rows)
             line.step(f"{rows:,} rows, from CSV")
             csv = _from_csv(session, other, bulk, pulse, rows)
-            results.append(_bulk_dict(alone, whole, csv, others))
+            results.append(bench_answers.bulk_figures(alone, whole, csv, others))
             line.step(f"run {number + 1} of {runs} is done")
         line.finish(f"{rows:,} rows")
-    _answer_bulk(rows, results)
+    bench_answers.answer_bulk(rows, results)
 
 
 def _from_csv(
@@ -261,144 +268,3 @@ def next_id(session: Connection, table: str) -> int:
     query = sql.SQL("SELECT coalesce(max(id), 0) + 1 FROM {}").format(sql.Identifier(table))
     found = session.execute(query).fetchone()
     return int(found[0]) if found else 1
-
-
-def surroundings() -> dict[str, object]:
-    """When and on what it was measured, for the answer."""
-    load = os.getloadavg()[0]
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processors": os.cpu_count(),
-        "machine": platform.machine(),
-        "load_1min": round(load, 2),
-    }
-
-
-def _medians(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """The median of every number over the runs."""
-    medians: dict[str, object] = {}
-    for name, value in runs[0].items():
-        numbers = [run[name] for run in runs]
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            medians[name] = statistics.median([float(str(number)) for number in numbers])
-    return medians
-
-
-def _answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int) -> None:
-    names = list(found[0].times_ms)
-    runs = {name: [one.distribution(name).as_dict() for one in found] for name in names}
-    medians = {name: _medians(results) for name, results in runs.items()}
-    fresher = None
-    if len(names) > 1:
-        fresher = round(float(str(medians[names[1]]["p50_ms"])) / float(str(medians[names[0]]["p50_ms"])), 1)
-    if output.json_wanted():
-        document: dict[str, object] = {
-            "ok": True,
-            "bench": "freshness",
-            "gap_s": [0.2, longest_gap],
-            "warm_up_rows": warm,
-            "surroundings": surroundings(),
-            "medians": medians,
-            "runs": runs,
-            "times_fresher_p50": fresher,
-        }
-        output.answer_json(document)
-        return
-    output.answer(f"commit to the first query that sees the row, ms, behind {warm} rows of warming up")
-    show(medians)
-    for name in names:
-        output.answer(f"\n{name}")
-        _plot([time_ms for one in found for time_ms in one.times_ms[name]])
-    if fresher is not None:
-        output.answer(f"\n{fresher} times fresher than the same path at stock settings (p50)")
-
-
-def _answer_sustained(
-    rate: float, seconds: float, runs: Sequence[Mapping[str, object]], times_ms: Sequence[float]
-) -> None:
-    medians = _medians(runs)
-    if output.json_wanted():
-        output.answer_json(
-            {
-                "ok": True,
-                "bench": "sustained",
-                "rate": rate,
-                "seconds": seconds,
-                "surroundings": surroundings(),
-                "medians": medians,
-                "runs": list(runs),
-            }
-        )
-        return
-    output.answer(f"{rate:,.0f} changes a second for {seconds:,.0f} s, half of them updates; ms")
-    show({"headrace": medians})
-    output.answer(
-        f"longest gap {float(str(medians['max_ms'])) / 1000:.2f} s,"
-        f" {float(str(medians['segment_commits'])):.0f} segment commits,"
-        f" {float(str(medians['changes_per_s'])):,.0f} changes/s written"
-    )
-    _plot(times_ms)
-
-
-def _answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
-    medians = _medians(runs)
-    if output.json_wanted():
-        output.answer_json(
-            {
-                "ok": True,
-                "bench": "bulk",
-                "rows": rows,
-                "surroundings": surroundings(),
-                "medians": medians,
-                "runs": list(runs),
-            }
-        )
-        return
-    output.answer(f"{rows:,} rows of 8 columns in one transaction, from its commit until all are there")
-    lines = [
-        ("the connector alone, into Kafka", "alone_rows_per_s"),
-        ("into Pinot, by one statement", "rows_per_s"),
-        ("into Pinot, by load csv", "csv_rows_per_s"),
-    ]
-    output.answer(
-        output.table(("path", "rows/s"), [(name, round(float(str(medians[key])))) for name, key in lines])
-    )
-    output.answer(f"share of the connector's own rate: {float(str(medians['share'])):.2f}")
-    if "others_p50_ms" in medians:
-        output.answer(
-            f"another table meanwhile: p50 {float(str(medians['others_p50_ms'])):,.0f} ms,"
-            f" at most {float(str(medians['others_max_ms'])):,.0f} ms"
-        )
-
-
-def show(medians: Mapping[str, Mapping[str, object]]) -> None:
-    columns = ("n", "p50_ms", "p90_ms", "p99_ms", "max_ms")
-    rows = [
-        (name, *(round(float(str(found[column])), 1) for column in columns))
-        for name, found in medians.items()
-    ]
-    output.answer(output.table(("path", "n", "p50", "p90", "p99", "max"), rows))
-
-
-def _plot(times_ms: Sequence[float]) -> None:
-    from headrace.verify.freshness import histogram
-
-    for line in histogram(times_ms):
-        output.answer(f"  {line}")
-
-
-def _bulk_dict(
-    alone: Arrival, whole: Arrival, csv: Arrival, others: Distribution | None
-) -> dict[str, object]:
-    document: dict[str, object] = {
-        "alone_rows_per_s": round(alone.rows_per_s),
-        "rows_per_s": round(whole.rows_per_s),
-        "csv_rows_per_s": round(csv.rows_per_s),
-        "share": round(whole.rows_per_s / alone.rows_per_s, 3),
-        "statement_s": round(whole.statement_s, 3),
-        "csv_load_s": round(csv.statement_s, 3),
-        "arrival_s": round(whole.arrival_s, 3),
-    }
-    if others is not None:
-        document |= {"others_p50_ms": round(others.p50_ms, 1), "others_max_ms": round(others.max_ms, 1)}
-    return document

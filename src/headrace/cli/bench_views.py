@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace.cli import bench, output
+from headrace.cli import bench, bench_answers, output
 from headrace.cli.options import Json
 
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ def _answer(rate: float, results: dict[str, dict[str, object]], pauses_ms: Seque
             "ok": True,
             "bench": "views",
             "rate": rate,
-            "surroundings": bench.surroundings(),
+            "surroundings": bench_answers.surroundings(),
             "results": results,
             "pauses_ms": [round(pause) for pause in pauses_ms],
         }
         output.answer_json(document)
         return
     output.answer(f"commit to the first query that sees the row, ms, beside {rate:,.0f} changes a second")
-    bench.show(results)
+    bench_answers.show(results)
     if pauses_ms:
         longest = max(pauses_ms)
         output.answer(f"{len(pauses_ms)} checkpoints, the longest pause at one {longest:,.0f} ms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,18 @@ LOG_BOUND_MB = 8
 
 _FILE, _CONSOLE = "file", "console"
 _LAYOUT = "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX}{UTC} %-5p %c{1.} %m%n%xEx{12}"
+
+
+_FEW_CORES = 3
+
+
+def quick_compiler_only() -> tuple[str, ...]:
+    """The JVM's options for an engine that must not compile at the expense of its neighbours.
+
+    On few cores the optimizing compiler takes minutes of processor from the rows before it gives any back;
+    what it costs and brings, engine by engine, was measured in decisions 16 and 17 (docs/adr).
+    """
+    return ("-XX:TieredStopAtLevel=1",) if (os.cpu_count() or 1) <= _FEW_CORES else ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from headrace.engines import java_sources, properties
 from headrace.engines.address_book import LOOPBACK, AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
-from headrace.engines.jvm import JavaProgram
+from headrace.engines.jvm import JavaProgram, quick_compiler_only
 from headrace.engines.probe import get
 from headrace.engines.service import Service
 from headrace.engines.zookeeper import MAXIMUM_NODE_BYTES
@@ -57,6 +57,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
         options=(
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
+            *quick_compiler_only(),
             "-Dpinot.admin.system.exit=true",
             "-Dio.netty.tryReflectionSetAccessible=true",
             f"-Djute.maxbuffer={MAXIMUM_NODE_BYTES}",

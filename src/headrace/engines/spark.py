@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from headrace.engines.address_book import AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
-from headrace.engines.jvm import JavaProgram
+from headrace.engines.jvm import JavaProgram, quick_compiler_only
 from headrace.engines.probe import get
 from headrace.engines.service import Service
 
@@ -19,8 +17,6 @@ MAIN = "io.headrace.transform.TransformApp"
 
 BATCH_MS = 60_000
 """How long a batch lasts: a view stands still for a moment between two, and repeats one after a crash."""
-
-FEW_CORES = 3
 
 # Spark's own list for Java 17.
 OPENED = (
@@ -39,14 +35,6 @@ OPENED = (
     "java.base/sun.security.action",
     "java.base/sun.util.calendar",
 )
-
-
-def compiler(cores: int) -> tuple[str, ...]:
-    """Which of the JVM's compilers run: on few cores the optimizing one would take them from the views.
-
-    What it costs and brings was measured in decision 16 (docs/adr).
-    """
-    return ("-XX:TieredStopAtLevel=1",) if cores <= FEW_CORES else ()
 
 
 def spark(
@@ -82,7 +70,7 @@ def spark(
             "-XX:ReservedCodeCacheSize=128m",
             "-Djdk.reflect.useDirectMethodHandle=false",
             "-Dio.netty.tryReflectionSetAccessible=true",
-            *compiler(os.cpu_count() or 1),
+            *quick_compiler_only(),
             *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
             *((f"-Dheadrace.bind={book.bind}",) if book.contained else ()),
         ),

@@ -20,6 +20,8 @@ from headrace.verify.bench_tables import Connection, commit_batch
 from headrace.verify.freshness import NEVER_SEEN_S, Path
 
 CHANGES_PER_TRANSACTION = 20
+_ASK_PAUSE_S = 0.01
+"""Each question scans the rows of a segment: without a pause the observer is a load of its own."""
 _UPDATE_SPAN = 20_000
 """Updates go to the rows of the last few seconds up to minutes: in the consuming segment and before it."""
 
@@ -84,10 +86,16 @@ def sustain(
     changes_per_s: float,
     duration_s: float,
     first_id: int,
+    warm_up_s: float = 0.0,
     progress: Callable[[float, list[float]], None] = lambda elapsed_s, times_ms: None,
 ) -> SustainedResult:
-    """Run the load in a thread of its own and watch it through Pinot until all of it was seen."""
-    load = Load(changes_per_s, duration_s, first_id)
+    """Run the load in a thread of its own and watch it through Pinot until all of it was seen.
+
+    Args:
+        warm_up_s: how long the same load runs before; transactions of that time are in no result.
+        progress: told the seconds since the load began.
+    """
+    load = Load(changes_per_s, warm_up_s + duration_s, first_id)
     before = committed_segments(path)
     worker = threading.Thread(target=load.run, args=(connection,), daemon=True)
     began = time.perf_counter()
@@ -111,13 +119,16 @@ def sustain(
                 hint="see `headrace status` for the hop that stands still",
             )
         progress(now - began, times_ms)
+        time.sleep(_ASK_PAUSE_S)
     worker.join()
     if load.failure is not None:
         raise load.failure
+    warm = bisect.bisect_left(load.committed_at, began + warm_up_s)
+    measured_ms = times_ms[warm:]
     return SustainedResult(
-        times_ms=times_ms,
-        changes=len(times_ms) * CHANGES_PER_TRANSACTION,
-        elapsed_s=load.committed_at[-1] - began,
+        times_ms=measured_ms,
+        changes=len(measured_ms) * CHANGES_PER_TRANSACTION,
+        elapsed_s=load.committed_at[-1] - began - warm_up_s,
         queries=queries,
         late_ms=load.late_ms,
         segment_commits=committed_segments(path) - before,

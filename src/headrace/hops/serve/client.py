@@ -6,6 +6,7 @@ Only idempotent reads are repeated after a broken connection; nothing else is ev
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import httpx
 
 from headrace.closing import Closing
 from headrace.errors import HeadraceError
+from headrace.hops.serve.broker import BrokerConnections
 
 Json = dict[str, object]
 
@@ -36,10 +38,12 @@ class PinotClient(Closing):
         self.controller_url = controller_url.rstrip("/")
         self.broker_url = broker_url.rstrip("/")
         self._http = httpx.Client(timeout=timeout_s, trust_env=False)
+        self._broker = BrokerConnections(self.broker_url)
 
     def close(self) -> None:
         """Give the connections back; the client is of no use afterwards."""
         self._http.close()
+        self._broker.close()
 
     # -- controller: documents ------------------------------------------------------------------------------
 
@@ -153,12 +157,13 @@ class PinotClient(Closing):
         chosen = {"timeoutMs": str(int(timeout_s * 1000)), **(options or {})}
         body = {"sql": sql, "queryOptions": ";".join(f"{key}={value}" for key, value in chosen.items())}
         try:
-            answer = self._http.post(f"{self.broker_url}/query/sql", json=body, timeout=timeout_s + 5.0)
-        except httpx.HTTPError as error:
-            raise _unreachable("broker", self.broker_url, error) from error
-        if answer.status_code != 200:
-            raise _refused("broker", "POST /query/sql", answer)
-        return answer.content
+            status, content = self._broker.post("/query/sql", json.dumps(body).encode(), timeout_s + 5.0)
+        except (OSError, http.client.HTTPException) as error:
+            in_time = not isinstance(error, TimeoutError)
+            raise _unreachable("broker", self.broker_url, error, in_time=in_time) from error
+        if status != 200:
+            raise _refused("broker", "POST /query/sql", status, content.decode("utf-8", errors="replace"))
+        return content
 
     # -- transport ------------------------------------------------------------------------------------------
 
@@ -192,16 +197,17 @@ class PinotClient(Closing):
         try:
             answer = self._http.request(method, f"{self.controller_url}{path}", params=params, json=document)
         except httpx.HTTPError as error:
-            raise _unreachable("controller", self.controller_url, error) from error
+            in_time = not isinstance(error, httpx.TimeoutException)
+            raise _unreachable("controller", self.controller_url, error, in_time=in_time) from error
         if answer.status_code in missing:
             return None
         if answer.status_code >= 400:
-            raise _refused("controller", f"{method} {path}", answer)
+            raise _refused("controller", f"{method} {path}", answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
 
-def _unreachable(role: str, url: str, error: httpx.HTTPError) -> HeadraceError:
-    if isinstance(error, httpx.TimeoutException):
+def _unreachable(role: str, url: str, error: Exception, *, in_time: bool) -> HeadraceError:
+    if not in_time:
         return HeadraceError(
             "pinot-timeout",
             f"Pinot's {role} at {url} did not answer in time",
@@ -216,11 +222,11 @@ def _unreachable(role: str, url: str, error: httpx.HTTPError) -> HeadraceError:
     )
 
 
-def _refused(role: str, request: str, answer: httpx.Response) -> HeadraceError:
-    cause = answer.text.strip().splitlines()
+def _refused(role: str, request: str, status: int, text: str) -> HeadraceError:
+    cause = text.strip().splitlines()
     return HeadraceError(
         "pinot-refused",
-        f"Pinot's {role} refused {request} with {answer.status_code}",
+        f"Pinot's {role} refused {request} with {status}",
         cause=cause[0][:500] if cause else None,
         hint="`headrace logs pinot` has the whole message",
     )
