@@ -19,6 +19,7 @@ from headrace.errors import HeadraceError, Where
 from headrace.feed import staging, target
 from headrace.feed.csv_reader import BadLine, CsvReader, Dialect, open_plain
 from headrace.feed.infer import TableGuess
+from headrace.feed.refusal import without_values
 from headrace.feed.rejects import RejectFile
 from headrace.feed.target import Connection, Target
 from headrace.names import TableName
@@ -242,11 +243,8 @@ def _opened(source: Path | BinaryIO) -> Generator[tuple[BinaryIO, str, int | Non
 
 
 def _refused(error: psycopg.Error, table: TableName) -> HeadraceError:
-    """What the server said, without the values it puts into its details."""
+    """What the server said and what to do about it."""
     constraint = error.diag.constraint_name
-    cause = error.diag.message_primary or type(error).__name__
-    if isinstance(error, psycopg.DataError):
-        cause = cause.partition(': "')[0]
     if isinstance(error, psycopg.OperationalError):
         hint = "nothing was loaded; see that the server is up and run it again"
     elif isinstance(error, psycopg.errors.InsufficientPrivilege):
@@ -258,7 +256,7 @@ def _refused(error: psycopg.Error, table: TableName) -> HeadraceError:
     return HeadraceError(
         "load-refused",
         f"PostgreSQL refused the load into {table}",
-        cause=cause,
+        cause=without_values(error),
         hint=hint,
         where=Where(address=f"table:{table}"),
     )

@@ -23,6 +23,7 @@ from headrace.feed.csv_reader import Row
 from headrace.feed.pull.fields import Unfit, field_text, guess_types
 from headrace.feed.pull.json_text import Json, write
 from headrace.feed.pull.position import Position, PositionStore
+from headrace.feed.refusal import without_values
 from headrace.feed.target import Connection, Target, column_name
 from headrace.names import TableName
 
@@ -257,10 +258,7 @@ class Sink:
 
 
 def _refused(error: psycopg.Error, table: TableName) -> HeadraceError:
-    """What the server said, without the values it puts into its details."""
-    cause = error.diag.message_primary or type(error).__name__
-    if isinstance(error, psycopg.DataError):
-        cause = cause.partition(': "')[0]
+    """What the server said and what to do about it."""
     constraint = error.diag.constraint_name
     if isinstance(error, psycopg.OperationalError):
         hint = "see that the server is up and run it again: it goes on from the last commit"
@@ -273,7 +271,7 @@ def _refused(error: psycopg.Error, table: TableName) -> HeadraceError:
     return HeadraceError(
         "feed-write-refused",
         f"PostgreSQL refused the rows for {table}",
-        cause=cause,
+        cause=without_values(error),
         hint=hint,
         where=_where(table),
     )
