@@ -95,5 +95,19 @@ def test_a_home_without_finished_engines_gives_none(sources: Path, tmp_path: Pat
     assert (tmp_path / "context" / context.HOME / "engines").is_dir()
 
 
+def test_a_build_is_told_apart_by_what_runs_in_it(sources: Path, tmp_path: Path) -> None:
+    known = context.digest(sources)
+    context.assemble(sources, None, tmp_path / "context")
+    assert context.digest(tmp_path / "context") == known
+    (sources / "README.md").write_text("other words")
+    (sources / "src" / "headrace" / "__pycache__" / "x.pyc").write_bytes(b"1")
+    assert context.digest(sources) == known
+    (sources / "java" / "a.java").write_text("other code")
+    changed = context.digest(sources)
+    assert changed != known
+    (sources / "java" / "a.java").rename(sources / "java" / "b.java")
+    assert context.digest(sources) not in (known, changed)
+
+
 def test_the_checkout_is_found() -> None:
     assert (context.source_folder() / context.DOCKERFILE).is_file()

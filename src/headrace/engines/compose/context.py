@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +16,8 @@ DOCKERFILE = Path("deploy/compose/Dockerfile")
 HOME = Path("deploy/compose/home")
 CERTIFICATES = Path("deploy/compose/ca")
 _SOURCES = ("requirements", "src", "java", "pyproject.toml", "README.md", "deploy/compose/Dockerfile")
+_SAYS_NOTHING = "README.md"
+"""A build wants it; what runs does not depend on it."""
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _PYTHON_INSIDE = "/usr/bin/python3.11"
@@ -35,6 +38,22 @@ def source_folder() -> Path:
             hint="run headrace from a checkout, or name an image that is built: HEADRACE_IMAGE=...",
         )
     return folder
+
+
+def digest(sources: Path) -> str:
+    """What an image built from this checkout can be told by: of the sources, not of what is installed."""
+    found = hashlib.sha256()
+    for name in _SOURCES:
+        if name == _SAYS_NOTHING:
+            continue
+        path = sources / name
+        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if "__pycache__" in file.parts or any(part.endswith(".egg-info") for part in file.parts):
+                continue
+            found.update(f"{file.relative_to(sources)}\0{file.stat().st_size}\0".encode())
+            found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def assemble(

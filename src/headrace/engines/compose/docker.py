@@ -177,14 +177,22 @@ class Docker:
             finally:
                 process.kill()
 
-    def build(self, folder: Path, dockerfile: Path, tag: str, progress: Callable[[str], None]) -> None:
-        """Build an image.
+    def build(
+        self,
+        folder: Path,
+        dockerfile: Path,
+        tag: str,
+        labels: Mapping[str, str],
+        progress: Callable[[str], None],
+    ) -> None:
+        """Build an image that carries these labels.
 
         Raises:
             HeadraceError: `image-build-failed` with the build's last words.
         """
         lines: list[str] = []
         command = [*self.command, "build", "--network", "host", "-f", str(folder / dockerfile), "-t", tag]
+        command += [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
         with subprocess.Popen(
             [*command, str(folder)],
             stdin=subprocess.DEVNULL,

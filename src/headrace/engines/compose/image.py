@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import cast
 
 from headrace.engines.aside import alone
 from headrace.engines.compose import context
@@ -11,6 +12,21 @@ from headrace.engines.compose.docker import Docker
 from headrace.engines.installation import engines_folder
 from headrace.engines.lifecycle import Note, Progress
 from headrace.errors import HeadraceError
+
+_SOURCES_LABEL = "io.headrace.sources"
+
+
+def is_current(docker: Docker, tag: str) -> bool:
+    """Whether the image is there and made of the sources that are here; without any, whether it is there."""
+    found = docker.inspect("image", [tag])
+    if not found:
+        return False
+    try:
+        here = context.digest(context.source_folder())
+    except HeadraceError:
+        return True
+    configuration = cast("dict[str, dict[str, str] | None]", found[0].get("Config") or {})
+    return (configuration.get("Labels") or {}).get(_SOURCES_LABEL) == here
 
 
 def build(
@@ -47,4 +63,5 @@ def build(
                 sources, home if take_engines else None, folder, certificates=certificates
             )
         progress(Note(f"building {tag}" + (f" with the installed {', '.join(taken)}" if taken else "")))
-        docker.build(folder, context.DOCKERFILE, tag, lambda line: progress(Note(line)))
+        labels = {_SOURCES_LABEL: context.digest(folder)}
+        docker.build(folder, context.DOCKERFILE, tag, labels, lambda line: progress(Note(line)))

@@ -111,22 +111,22 @@ def image_name() -> str:
 
 
 def ensure_image(docker: Docker, home: Path, progress: Progress) -> str:
-    """The name of the engines' image, built here if it is ours and not there.
+    """The name of the engines' image, built here if it is ours and not there, or of other sources.
 
     Raises:
         HeadraceError: `image-missing` for somebody else's, those of `image.build`.
     """
     tag = image_name()
-    if docker.succeeds("image", "inspect", tag):
-        return tag
     if tag != IMAGE:
-        if docker.succeeds("pull", tag, timeout_s=_PULL_PATIENCE_S):
+        if docker.inspect("image", [tag]) or docker.succeeds("pull", tag, timeout_s=_PULL_PATIENCE_S):
             return tag
         raise HeadraceError(
             "image-missing",
             f"the image {tag} is not here and cannot be pulled",
             hint=f"unset {IMAGE_VARIABLE} to build one, or `docker load` it",
         )
+    if image.is_current(docker, tag):
+        return tag
     stated = os.environ.get(CERTIFICATES_VARIABLE)
     image.build(docker, tag, home, progress, certificates=Path(stated) if stated else None)
     return tag
