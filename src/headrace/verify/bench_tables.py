@@ -13,11 +13,8 @@ PULSE = "pulse"
 BULK = "bulk"
 UNSERVED = "bulk_unserved"
 
-FLUSH_ROWS = 250_000
-"""Ten minutes at 2,000 changes/s are 1,200,000 versions: four segment commits."""
-
 DECLARED: dict[str, dict[str, object]] = {
-    f"public.{READINGS}": {"flush_rows": FLUSH_ROWS},
+    f"public.{READINGS}": {},
     f"public.{PULSE}": {},
     f"public.{BULK}": {},
 }
