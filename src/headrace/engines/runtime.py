@@ -11,6 +11,7 @@ from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation, headrace_home
 from headrace.engines.lifecycle import Event, Note, Progress, silent
 from headrace.engines.ports import read_ports
+from headrace.engines.record import read_engines
 from headrace.engines.request import EngineRequest
 from headrace.engines.service import Service
 from headrace.engines.starting import start
@@ -141,11 +142,10 @@ def endpoints(declaration: Declaration, directory: Path, *, complete: bool = Fal
 
         source = None if declaration.embedded_source else source_address(declaration, folder)
         return project.endpoints(folder, source, complete=complete)
-    seen = status(directory)
-    running = {engine.name: engine.pid is not None for engine in seen.engines}
-    require_running(running, folder, all_of_them=complete)
+    records = read_engines(folder).engines
+    require_running({record.name: record.runs() for record in records}, folder, all_of_them=complete)
     # A port may be on record of an engine that this project had once.
-    published = {name for engine in seen.engines for name in engine.ports}
+    published = {name for record in records for name in record.ports}
     ports = {name: port for name, port in read_ports(folder).items() if name in published}
     return _endpoints(declaration, folder, ports)
 

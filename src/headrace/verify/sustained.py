@@ -65,7 +65,10 @@ class Load:
 
 @dataclass(frozen=True)
 class SustainedResult:
-    """Times by transaction, in commit order; `segment_commits` during the run."""
+    """Times by transaction, in commit order.
+
+    `queries`, `late_ms` and `segment_commits` are of the whole run, the warming up included.
+    """
 
     times_ms: list[float]
     changes: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from headrace.engines.installation import engine_folder, is_finished
@@ -16,6 +17,7 @@ DOCKERFILE = Path("deploy/compose/Dockerfile")
 HOME = Path("deploy/compose/home")
 CERTIFICATES = Path("deploy/compose/ca")
 _SOURCES = ("requirements", "src", "java", "pyproject.toml", "README.md", "deploy/compose/Dockerfile")
+_LEFT_OUT = ("__pycache__", "*.egg-info")
 _SAYS_NOTHING = "README.md"
 """A build wants it; what runs does not depend on it."""
 
@@ -49,9 +51,10 @@ def digest(sources: Path) -> str:
         path = sources / name
         files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
         for file in files:
-            if "__pycache__" in file.parts or any(part.endswith(".egg-info") for part in file.parts):
+            inside = file.relative_to(sources)
+            if any(fnmatch(part, pattern) for part in inside.parts for pattern in _LEFT_OUT):
                 continue
-            found.update(f"{file.relative_to(sources)}\0{file.stat().st_size}\0".encode())
+            found.update(f"{inside}\0{file.stat().st_size}\0".encode())
             found.update(file.read_bytes())
     return found.hexdigest()
 
@@ -74,7 +77,7 @@ def assemble(
         path = sources / name
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            shutil.copytree(path, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(path, target / name, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         else:
             shutil.copy2(path, target / name)
     (target / CERTIFICATES).mkdir()
