@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
@@ -10,10 +9,12 @@ import pytest
 
 from headrace.apply.project import Project
 from headrace.engines import runtime
+from headrace.engines.process import ProcessIdentity, wait_gone
 from headrace.engines.record import EngineState
 
 ENGINES = ("postgres", "kafka", "connect", "zookeeper", "pinot")
 BACK_WITHIN_S = 240.0
+GONE_WITHIN_S = 20.0
 
 
 def pid_of(project: Project, engine: str) -> int | None:
@@ -25,10 +26,13 @@ def pid_of(project: Project, engine: str) -> int | None:
 
 
 def kill(project: Project, engine: str) -> int:
-    """kill -9; returns the pid that was killed."""
+    """kill -9; the pid killed, once it has gone: `up` would take a dying supervisor for a live one."""
     pid = pid_of(project, engine)
     assert pid is not None, f"{engine} does not run"
-    os.kill(pid, signal.SIGKILL)
+    process = ProcessIdentity.of(pid)
+    assert process is not None, f"{engine} has gone by itself"
+    process.send(signal.SIGKILL)
+    assert wait_gone([process], GONE_WITHIN_S) == ()
     return pid
 
 

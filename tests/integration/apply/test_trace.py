@@ -151,14 +151,18 @@ def test_a_row_waits_where_a_hop_stands_still(applied: RunningProject) -> None:
     (number,) = applied.generations("public.items")
     ends = opened.endpoints
     with ConnectClient(ends.connect_url) as connect:
-        connector = CaptureNames(applied.name, number).connector
-        connect.stop(connector)
+        names = CaptureNames(applied.name, number)
+        connect.stop(names.connector)
         try:
+            # Its task may go on reading for a moment after it was told to stop.
+            state, active = "RUNNING", True
+            while state != "STOPPED" or active:
+                time.sleep(0.1)
+                state = opened.trace(ITEMS, ["1"]).capture.connector_state
+                slots = "SELECT active FROM pg_replication_slots WHERE slot_name = '{}'"
+                ((active,),) = applied.source(slots.format(names.slot))
             applied.execute("INSERT INTO items VALUES (1010, 'waits')")
             found = opened.trace(ITEMS, ["1010"])
-            while found.capture.connector_state != "STOPPED":
-                time.sleep(0.1)
-                found = opened.trace(ITEMS, ["1010"])
             assert verdict(found).place is Place.SOURCE
             assert verdict(found).sentence == (
                 "the row is committed, not yet in Kafka: the connector is STOPPED"
@@ -166,7 +170,7 @@ def test_a_row_waits_where_a_hop_stands_still(applied: RunningProject) -> None:
             code, answer = applied.run("trace", "items", "1010", "--json")
             assert (code, json.loads(answer)["place"]) == (0, "source")
         finally:
-            connect.resume(connector)
+            connect.resume(names.connector)
     assert verdict(traced(applied, 1010)).place is Place.EVERYWHERE
 
     pause = f"{ends.pinot_controller_url}/tables/{applied.name}_items_{number}_REALTIME"

@@ -22,7 +22,7 @@ from headrace.apply.project import open_project
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.install import install
 from headrace.engines.installation import headrace_home
-from headrace.engines.process import ProcessIdentity, marked
+from headrace.engines.process import ProcessIdentity, marked, wait_gone
 from headrace.engines.runtime import down, up
 from headrace.hops.source.client import SourceClient
 from headrace.spec import load
@@ -182,8 +182,10 @@ def test_engines_outlive_their_supervisor_and_are_adopted(project: RealProject) 
 @pytest.mark.long
 def test_all_killed_at_once(project: RealProject) -> None:
     project.up()
-    for process in project.alive():
+    processes = project.alive()
+    for process in processes:
         process.send(signal.SIGKILL)
+    assert wait_gone(processes, PATIENCE_S) == ()
     project.up()
     assert project.ready()
 
