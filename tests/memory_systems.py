@@ -166,7 +166,9 @@ class Memory:
         for view in {v.view for v in self.view_tables.values()} | set(self.seen_views):
             shown = self.live_view(view)
             if shown is None:
-                assert view not in self.views or view not in self.seen_views, f"{view} vanished"
+                declared = self.views.get(view)
+                gone = declared is None or declared.base not in self.declared
+                assert gone or view not in self.seen_views, f"{view} vanished"
                 continue
             assert shown.complete, f"{view} is answered from an incomplete generation"
             number, shows = self.seen_views.get(view, (0, 0))

@@ -22,6 +22,7 @@ CLUSTER = "headrace"
 PORTS = ("pinot_controller", "pinot_broker", "pinot_server", "pinot_server_admin")
 
 QUERY_EXECUTOR = "io.headrace.pinot.SnapshotQueryExecutor"
+DATA_MANAGER = "io.headrace.pinot.PauselessInstanceDataManager"
 TRANSFORMS = "io.headrace.pinot.NullMark"
 
 OPENED = (
@@ -143,7 +144,11 @@ def broker_settings(book: AddressBook) -> dict[str, object]:
 def server_settings(program: JavaProgram, book: AddressBook, installation: Installation) -> dict[str, object]:
     jar = installation.headrace_java / "pinot.jar"
     own_classes = java_sources.has_class(jar, QUERY_EXECUTOR)
-    ours = {"pinot.server.query.executor.class": QUERY_EXECUTOR, "pinot.server.transforms": TRANSFORMS}
+    ours = {
+        "pinot.server.instance.data.manager.class": DATA_MANAGER,
+        "pinot.server.query.executor.class": QUERY_EXECUTOR,
+        "pinot.server.transforms": TRANSFORMS,
+    }
     return {
         "pinot.service.role": "SERVER",
         "pinot.cluster.name": CLUSTER,

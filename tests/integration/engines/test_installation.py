@@ -6,11 +6,13 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -34,28 +36,65 @@ pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 HEADRACE = [sys.executable, "-c", "from headrace.cli.main import run; run()"]
 INSTALL = [*HEADRACE, "engines", "install", "--no-trial"]
+ATTEMPTS = 4
 
 
 def silent(line: str) -> None:
     assert line
 
 
-def refuse_maven(monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_maven(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take `mvn` off PATH and leave Java on it."""
     java = shutil.which("java")
     assert java
-    folder = Path(tempfile.mkdtemp(prefix="headrace-test-path-"))
+    folder.mkdir()
     (folder / "java").symlink_to(Path(java).resolve())
     monkeypatch.setenv("PATH", str(folder))
     assert shutil.which("mvn") is None
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """A finished installation after `attempts` that were killed.
+
+    Attributes:
+        differences: from the locks, of what looked finished after one of them.
+    """
+
+    home: Path
+    attempts: int
+    differences: list[str]
+
+
 @pytest.fixture(scope="module")
-def fresh_home() -> Iterator[Path]:
+def interrupted() -> Iterator[Interrupted]:
     home = Path(tempfile.mkdtemp(prefix="headrace-test-home-"))
+    moments = random.Random(7)
+    differences = list[str]()
+    killed = 0
+    for _ in range(ATTEMPTS):
+        process = subprocess.Popen(
+            INSTALL,
+            env={**os.environ, "HEADRACE_HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        time.sleep(moments.uniform(0.5, 8))
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        for engine in FROM_MAVEN:
+            if engine_folder(engine, home).exists():
+                differences += lock.differences(library(engine, home), lock.read(engine))
     install(home, silent, try_engines=False)
-    yield home
+    yield Interrupted(home, killed, differences)
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def fresh_home(interrupted: Interrupted) -> Path:
+    """Has never been used, and is damaged by no test."""
+    return interrupted.home
 
 
 @pytest.fixture
@@ -126,21 +165,10 @@ def test_a_damaged_jar_is_repaired_by_another_installation(home: Path) -> None:
     assert not list(engines_folder(home).glob(".partial-*"))
 
 
-def test_killed_at_any_moment_it_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    environment = {**os.environ, "HEADRACE_HOME": str(home)}
-    moments = random.Random(7)
-    for _ in range(4):
-        process = subprocess.Popen(INSTALL, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        time.sleep(moments.uniform(0.5, 8))
-        process.kill()
-        process.communicate()
-        for engine in FROM_MAVEN:
-            if engine_folder(engine, home).exists():
-                assert lock.differences(library(engine, home), lock.read(engine)) == []
-    install(home, silent, try_engines=False)
-    assert all(item.installed for item in inventory(home))
-    assert not list(engines_folder(home).glob(".partial-*"))
+def test_killed_at_any_moment_it_leaves_nothing_that_looks_finished(interrupted: Interrupted) -> None:
+    assert interrupted.attempts == ATTEMPTS
+    assert interrupted.differences == []
+    assert not list(engines_folder(interrupted.home).glob(".partial-*"))
 
 
 def test_a_killed_trial_leaves_no_engine_behind(home: Path) -> None:
@@ -214,7 +242,7 @@ def test_changed_java_sources_ask_for_another_installation(
 
 
 def test_without_maven_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_maven(monkeypatch)
+    refuse_maven(tmp_path / "bin", monkeypatch)
     with pytest.raises(HeadraceError) as caught:
         install(tmp_path, silent)
     assert (caught.value.code, caught.value.hint) == ("maven-missing", "apt-get install maven")
@@ -236,7 +264,7 @@ def test_a_disk_almost_full_is_said_before_anything_is_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(installing, "REQUIRED_FREE_BYTES", 1 << 60)
-    refuse_maven(monkeypatch)
+    refuse_maven(tmp_path / "bin", monkeypatch)
     with pytest.raises(HeadraceError) as caught:
         install(tmp_path, silent)
     assert caught.value.code == "disk-full"

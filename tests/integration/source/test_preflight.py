@@ -104,7 +104,17 @@ def test_a_standby(server: Server, request: pytest.FixtureRequest) -> None:
     place = servers.folder()
     conninfo = f"host=127.0.0.1 port={server.port} user=admin"
     servers.run(
-        binaries / "pg_basebackup", "-d", conninfo, "-D", place / "data", "-R", "-X", "stream", cwd=place
+        binaries / "pg_basebackup",
+        "-d",
+        conninfo,
+        "-D",
+        place / "data",
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        cwd=place,
     )
     with servers.running(server.version, data=place / "data") as standby:
         assert codes(standby.address("postgres")) == ["source-is-standby"]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -20,6 +23,8 @@ from headrace.errors import HeadraceError
 
 _PATIENCE_S = 120.0
 _LINES_KEPT = 40
+_STEP = re.compile(r"Step \d|#\d+ \[")
+"""How a build says what it does next: the older builder, and BuildKit."""
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -162,20 +167,8 @@ class Docker:
 
     def follow(self, container: str) -> Iterator[str]:
         """Lines of a container's log as they come, from now on, until it is gone or the reader stops."""
-        with subprocess.Popen(
-            bound([*self.command, "logs", "--tail", "0", "--follow", container]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            try:
-                assert process.stdout is not None
-                for line in process.stdout:
-                    yield line.rstrip("\n")
-            finally:
-                process.kill()
+        with _reading([*self.command, "logs", "--tail", "0", "--follow", container]) as (_, lines):
+            yield from (line.rstrip("\n") for line in lines)
 
     def build(
         self,
@@ -190,33 +183,41 @@ class Docker:
         Raises:
             HeadraceError: `image-build-failed` with the build's last words.
         """
-        lines: list[str] = []
+        kept: deque[str] = deque(maxlen=_LINES_KEPT)
         command = [*self.command, "build", "--network", "host", "-f", str(folder / dockerfile), "-t", tag]
         command += [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
-        with subprocess.Popen(
-            [*command, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            try:
-                assert process.stdout is not None
-                for line in _told(process.stdout):
-                    lines = [*lines, line][-_LINES_KEPT:]
-                    if line.startswith("Step "):
-                        progress(line[:100])
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode:
-            raise _meaning(lines) or HeadraceError(
+        with _reading([*command, str(folder)]) as (process, lines):
+            for line in _told(lines):
+                kept.append(line)
+                if _STEP.match(line):
+                    progress(line[:100])
+            failed = process.wait() != 0
+        if failed:
+            last = list(kept)
+            raise _meaning(last) or HeadraceError(
                 "image-build-failed",
                 f"the image {tag} could not be built",
-                cause="\n".join(lines[-6:]),
+                cause="\n".join(last[-6:]),
                 hint="see the last lines; a proxy that ends TLS needs `headrace compose build --ca FILE`",
             )
+
+
+@contextmanager
+def _reading(command: Sequence[str]) -> Generator[tuple[subprocess.Popen[str], Iterator[str]]]:
+    """A command and the lines it prints, stderr among them; killed if the block is left before its end."""
+    with subprocess.Popen(
+        bound(list(command)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.kill()
 
 
 def _compose(docker: str) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ import java.util.concurrent.ConcurrentMap;
  *
  * <p>Promise: when {@link #position()} is p, every committed record below offset p has been indexed and is seen by the
  * next query. {@link #caughtUp()} is false from the start of the server until the partition has reached the end of the
- * log as it was at that start: what readers had seen before a crash is then here again. It never turns false again.
+ * log as it was at that start: what readers had seen before a crash is then here again. It turns false again only when
+ * a consuming segment with rows is dropped.
  */
 final class Progress {
   private static final ConcurrentMap<String, ConcurrentMap<Integer, Progress>> TABLES = new ConcurrentHashMap<>();
@@ -16,6 +17,7 @@ final class Progress {
 
   private long _position = UNKNOWN;
   private long _target = UNKNOWN;
+  private int _restarts;
 
   private Progress() {
   }
@@ -53,6 +55,12 @@ final class Progress {
   synchronized void restart() {
     _position = UNKNOWN;
     _target = UNKNOWN;
+    _restarts++;
+  }
+
+  /** How often rows were taken away: what was frozen across such a moment is not to be answered from. */
+  synchronized int restarts() {
+    return _restarts;
   }
 
   synchronized long position() {

@@ -53,8 +53,13 @@ final class SegmentSnapshot {
     try {
       for (Map.Entry<Integer, Set<String>> entry : routed.entrySet()) {
         ArrivalPartition partition = manager.getOrCreatePartitionManager(entry.getKey());
+        Progress progress = Progress.of(tableName, entry.getKey());
+        int restarts = progress.restarts();
         requireComplete(tableName, entry.getKey(), partition);
         acquired.addAll(acquirePartition(partition, entry.getValue(), hideDictionary));
+        if (progress.restarts() != restarts) {
+          throw catchingUp(tableName, entry.getKey());
+        }
       }
       return acquired;
     } catch (RuntimeException e) {
@@ -67,8 +72,7 @@ final class SegmentSnapshot {
     Progress progress = Progress.of(tableName, partitionId);
     if (!progress.caughtUp()) {
       _complete.remove(partitionId);
-      throw new NotAnswerable("headrace: partition " + partitionId + " of " + tableName
-          + " is catching up with what was answered before the server's start");
+      throw catchingUp(tableName, partitionId);
     }
     if (_complete.contains(partitionId)) {
       return;
@@ -80,6 +84,11 @@ final class SegmentSnapshot {
       }
     }
     _complete.add(partitionId);
+  }
+
+  private static NotAnswerable catchingUp(String tableName, int partitionId) {
+    return new NotAnswerable("headrace: partition " + partitionId + " of " + tableName
+        + " is catching up with what was answered before");
   }
 
   private List<SegmentDataManager> acquirePartition(ArrivalPartition partition, Set<String> routed,

@@ -1,0 +1,141 @@
+package io.headrace.pinot;
+
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
+import org.apache.pinot.common.metrics.ServerMetrics;
+import org.apache.pinot.common.protocols.SegmentCompletionProtocol;
+import org.apache.pinot.common.utils.LLCSegmentName;
+import org.apache.pinot.core.data.manager.realtime.LLRealtimeSegmentDataManager;
+import org.apache.pinot.segment.local.segment.index.loader.IndexLoadingConfig;
+import org.apache.pinot.spi.config.table.TableConfig;
+import org.apache.pinot.spi.data.Schema;
+import org.apache.pinot.spi.stream.LongMsgOffset;
+
+/**
+ * A consuming segment that has its successor read on while it is built and committed.
+ *
+ * <p>Promise: it asks the table for the successor when its last row is indexed and before it is built; it commits within
+ * the minute the successor is named by; and as a successor it asks for its own commit only once the controller knows it.
+ */
+final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
+  private final PauselessTableDataManager _table;
+  private final SegmentZKMetadata _metadata;
+  private final ArrivalPartition _partition;
+  private final CountDownLatch _known = new CountDownLatch(1);
+  private final CountDownLatch _stopping = new CountDownLatch(1);
+  private volatile boolean _leaving;
+  private volatile boolean _isFollowed;
+
+  PauselessSegmentDataManager(SegmentZKMetadata metadata, TableConfig tableConfig, PauselessTableDataManager table,
+      String indexFolder, IndexLoadingConfig loading, Schema schema, ServerMetrics metrics, ArrivalPartition partition) {
+    // Pinot's semaphore lets a consumer begin when the one before has closed: here that is what is not waited for.
+    super(metadata, tableConfig, table, indexFolder, loading, schema, new LLCSegmentName(metadata.getSegmentName()),
+        new Semaphore(1), metrics, partition, null);
+    _table = table;
+    _metadata = metadata;
+    _partition = partition;
+    super.startConsumerThread();
+  }
+
+  /** Called by Pinot's constructor, when this object is not complete yet. */
+  @Override
+  protected void startConsumerThread() {
+  }
+
+  SegmentZKMetadata metadata() {
+    return _metadata;
+  }
+
+  /** The controller has created this segment. */
+  void becomeKnown() {
+    _known.countDown();
+  }
+
+  /** It is about to be removed: no successor is begun any more. */
+  void beginLeaving() {
+    _leaving = true;
+  }
+
+  boolean isLeaving() {
+    return _leaving;
+  }
+
+  /** Reads no more, and its documents are gone: a segment with the same number may be begun. */
+  void leave()
+      throws InterruptedException {
+    stop();
+    _partition.removeSegment(getSegment());
+  }
+
+  @Override
+  public void stop()
+      throws InterruptedException {
+    _stopping.countDown();
+    _known.countDown();
+    super.stop();
+  }
+
+  /** How far the partition has been read: also by the successor, of which the controller cannot ask yet. */
+  @Override
+  public Map<String, String> getPartitionToCurrentOffset() {
+    LLCSegmentName name = new LLCSegmentName(getSegmentName());
+    long reached = Progress.of(_table.getTableName(), name.getPartitionGroupId()).position();
+    if (!_isFollowed || reached < ((LongMsgOffset) getCurrentOffset()).getOffset()) {
+      return super.getPartitionToCurrentOffset();
+    }
+    return Map.of(String.valueOf(name.getPartitionGroupId()), String.valueOf(reached));
+  }
+
+  @Override
+  protected SegmentCompletionProtocol.Response postSegmentConsumedMsg() {
+    if (!awaitKnown()) {
+      return SegmentCompletionProtocol.RESP_NOT_SENT;
+    }
+    return super.postSegmentConsumedMsg();
+  }
+
+  @Override
+  protected SegmentBuildDescriptor buildSegmentInternal(boolean forCommit) {
+    if (!forCommit) {
+      return super.buildSegmentInternal(false);
+    }
+    SegmentMinute minute = _table.beginNext(this);
+    _isFollowed = minute != null;
+    SegmentBuildDescriptor built = super.buildSegmentInternal(true);
+    if (built != null && minute != null) {
+      awaitBegin(minute);
+    }
+    return built;
+  }
+
+  @Override
+  protected void hold() {
+    try {
+      _stopping.await(SegmentCompletionProtocol.MAX_HOLD_TIME_MS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** False when it is stopped instead. */
+  private boolean awaitKnown() {
+    try {
+      _known.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+    return _stopping.getCount() > 0;
+  }
+
+  private void awaitBegin(SegmentMinute minute) {
+    try {
+      _stopping.await(minute.waitMs(System.currentTimeMillis()), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

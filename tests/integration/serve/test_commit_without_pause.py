@@ -1,0 +1,143 @@
+"""A segment is committed, and its partition is read on: what is written meanwhile is seen, exactly once."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from headrace.contract import Column, Conversion
+from headrace.endpoints import Endpoints
+from headrace.engines import runtime
+from headrace.errors import HeadraceError
+from headrace.hops.serve import probe
+from headrace.hops.serve.query import QueryClient
+from headrace.hops.serve.resource import wait_until_consuming
+from headrace.spec.load import load
+from tests.integration.serve.pairs import Pair, open_pair
+from tests.running_engines import running_engines
+
+pytestmark = pytest.mark.engines
+
+COLUMNS = (
+    Column("id", "bigint", Conversion.LONG, False),
+    Column("qty", "integer", Conversion.INT, False),
+)
+ROWS = 500
+
+
+@pytest.fixture
+def pair(engines: Endpoints) -> Iterator[Pair]:
+    with open_pair(engines, f"commit_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
+        pair.put("c", [{"id": number, "qty": 0} for number in range(ROWS)])
+        assert count(pair, after=pair.writer.offset) == ROWS
+        yield pair
+
+
+def count(pair: Pair, *, after: int | None = None) -> int:
+    """Rows as Pinot answers; with `after` not before that offset is in."""
+    client = QueryClient(pair.pinot, pair.project)
+    fence = None if after is None else {0: after}
+    ((rows,),) = client.run(f"SELECT COUNT(*) FROM {pair.name}", after=fence, timeout_s=60).rows
+    assert isinstance(rows, int)
+    return rows
+
+
+def force_commit(pair: Pair) -> None:
+    """Of the segment that consumes now; the server must have it."""
+    wait_until_consuming(pair.pinot, pair.physical)
+    pair.pinot.force_commit(pair.physical)
+
+
+def end_offset(engines: Endpoints, pair: Pair, segment: str) -> int:
+    url = f"{engines.pinot_controller_url}/segments/{pair.physical}_REALTIME/{segment}/metadata"
+    return int(httpx.get(url, timeout=30).raise_for_status().json()["segment.realtime.endOffset"])
+
+
+@contextmanager
+def counting(pair: Pair) -> Iterator[list[int]]:
+    """Another reader; its answers in order, without those that Pinot refused."""
+    ending = threading.Event()
+    answers: list[int] = []
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        while not ending.is_set():
+            try:
+                answers.append(count(pair))
+            except HeadraceError as error:
+                if error.code != "query-not-caught-up":
+                    failures.append(error)
+                    return
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        ending.set()
+        thread.join()
+    assert failures == []
+
+
+def test_rows_are_seen_before_the_controller_knows_their_segment(engines: Endpoints, pair: Pair) -> None:
+    (full,) = pair.pinot.segments(pair.physical)
+    seen: list[int] = []
+    with counting(pair) as answers:
+        force_commit(pair)
+        number = ROWS
+        while len(pair.pinot.segments(pair.physical)) == 1:
+            pair.put("c", [{"id": number, "qty": 1}])
+            number += 1
+            assert count(pair, after=pair.writer.offset) == number
+            if len(pair.pinot.segments(pair.physical)) == 1:
+                seen.append(pair.writer.offset)
+    pair.put("u", [{"id": 0, "qty": 2}])
+    pair.put("d", [{"id": 1, "qty": 0}])
+    assert count(pair, after=pair.writer.offset) == number - 1
+    end = end_offset(engines, pair, full)
+    assert [offset for offset in seen if offset > end], "nothing was read between the two segments"
+    assert answers == sorted(answers)
+    assert probe.health(pair.pinot, pair.physical).ok
+
+
+def test_many_commits_under_writing(pair: Pair) -> None:
+    """Every successor becomes the next one to be committed."""
+    number = ROWS
+    for commits in range(1, 5):
+        force_commit(pair)
+        while len(pair.pinot.segments(pair.physical)) == commits:
+            pair.put("c", [{"id": number, "qty": 1}])
+            pair.put("u", [{"id": number - ROWS, "qty": commits}])
+            number += 1
+        assert count(pair, after=pair.writer.offset) == number
+    pair.commit()
+    client = QueryClient(pair.pinot, pair.project)
+    query = f"SELECT id, qty FROM {pair.name} ORDER BY id LIMIT {number}"
+    found = client.run(query, after={0: pair.writer.offset}, timeout_s=60).rows
+    wanted = pair.connection.execute(query.encode()).fetchall()
+    assert [tuple(row) for row in found] == wanted
+
+
+def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment that was begun is dropped and its rows are read again; no answer goes back meanwhile."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dheadrace.segmentMinuteShiftMs=-120000")
+    with running_engines("misnamed") as folder:
+        engines = runtime.endpoints(load(folder / "headrace.yaml"), folder)
+        with open_pair(engines, "misnamed", COLUMNS) as pair:
+            pair.put("c", [{"id": number, "qty": 0} for number in range(ROWS)])
+            test_many_commits_under_writing(pair)
+            with counting(pair) as answers:
+                number = count(pair, after=pair.writer.offset)
+                force_commit(pair)
+                for _ in range(50):
+                    number += 1
+                    pair.put("c", [{"id": number + 10_000, "qty": 1}])
+                assert count(pair, after=pair.writer.offset) == number
+            assert answers == sorted(answers)
+        said = (folder / ".headrace" / "logs" / "pinot.log").read_text()
+        assert "reading it again" in said
