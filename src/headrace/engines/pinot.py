@@ -59,6 +59,8 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
             *quick_compiler_only(),
+            # Threads that build segments step back; without root priorities can only be lowered, which is enough.
+            *("-XX:ThreadPriorityPolicy=1", "-XX:-PrintWarnings"),
             "-Dpinot.admin.system.exit=true",
             "-Dio.netty.tryReflectionSetAccessible=true",
             f"-Djute.maxbuffer={MAXIMUM_NODE_BYTES}",

@@ -104,6 +104,10 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     }
     SegmentMinute minute = _table.beginNext(this);
     _isFollowed = minute != null;
+    if (_isFollowed) {
+      // Nobody waits for the rest of this thread's work any more.
+      Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
+    }
     SegmentBuildDescriptor built = super.buildSegmentInternal(true);
     if (built != null && minute != null) {
       awaitBegin(minute);
