@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import cast
 
-from headrace.engines import java_sources, properties
+from headrace.engines import interrupted_commits, java_sources, properties
 from headrace.engines.address_book import LOOPBACK, AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
@@ -59,7 +59,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
             *quick_compiler_only(),
-            # Threads that build segments step back; without root priorities can only be lowered, which is enough.
+            # For threads that build segments; without root a priority can only be lowered, which is enough.
             *("-XX:ThreadPriorityPolicy=1", "-XX:-PrintWarnings"),
             "-Dpinot.admin.system.exit=true",
             "-Dio.netty.tryReflectionSetAccessible=true",
@@ -86,7 +86,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
 
     def prepare() -> None:
         program.prepare({name: properties.render(content) for name, content in files.items()})
-        _forget_dead_instances(book)
+        _mend(book)
 
     return Service(
         name="pinot",
@@ -173,11 +173,12 @@ def server_settings(program: JavaProgram, book: AddressBook, installation: Insta
     }
 
 
-def _forget_dead_instances(book: AddressBook) -> None:
-    """Remove what a killed predecessor left in ZooKeeper; called only when none of ours runs.
+def _mend(book: AddressBook) -> None:
+    """Put in order what a killed predecessor left in ZooKeeper; called only when none of ours runs.
 
     Otherwise Helix finds "another instance with same instance name" and sleeps for the session's 30 s and 5
-    more. Without ZooKeeper there is nothing to remove, and Pinot itself will say what it misses.
+    more, and a partition whose segment was being committed is not read for five minutes. Without ZooKeeper
+    there is nothing to mend, and Pinot itself will say what it misses.
     """
     with (
         contextlib.suppress(ZooKeeperUnavailable, ZooKeeperRefusal),
@@ -186,6 +187,7 @@ def _forget_dead_instances(book: AddressBook) -> None:
         for instance in client.children(f"/{CLUSTER}/LIVEINSTANCES"):
             client.delete(f"/{CLUSTER}/LIVEINSTANCES/{instance}")
         client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
+        interrupted_commits.take_back(client, CLUSTER)
 
 
 def waits_for(ports: Mapping[str, int]) -> str | None:

@@ -1,7 +1,7 @@
-"""The three requests we make of ZooKeeper, in its own protocol: is it there, what is below a node, remove it.
+"""The requests we make of ZooKeeper, in its own protocol: what is below a node, read, write and remove it.
 
-Pinot's Helix registers each instance as a node that lives as long as its session. After a kill -9 the session
-lingers, and the next start waits for it; whoever knows that the process is gone may remove the node at once.
+They mend what a killed Pinot left there, by whoever knows that the process is gone: instances whose sessions
+linger, and commits of segments that were under way.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import struct
 from types import TracebackType
 from typing import Self
 
-_GET_CHILDREN, _DELETE, _CLOSE = 8, 2, -11
+_DELETE, _GET, _SET, _GET_CHILDREN, _CLOSE = 2, 4, 5, 8, -11
 _NO_NODE = -101
 _SESSION_TIMEOUT_MS = 4000
+_VERSION_IN_STAT = 32
+"""Behind two transaction ids and two times of eight bytes each."""
 
 
 class ZooKeeperUnavailable(Exception):
@@ -79,6 +81,28 @@ class ZooKeeperClient:
             names.append(reply[at + 4 : at + 4 + length].decode())
             at += 4 + length
         return names
+
+    def get(self, path: str) -> tuple[bytes, int] | None:
+        """What a node holds, and the version of it; None when the node does not exist."""
+        try:
+            reply = self._request(_GET, _string(path) + b"\0")
+        except ZooKeeperRefusal as refusal:
+            if refusal.code == _NO_NODE:
+                return None
+            raise
+        (length,) = struct.unpack_from(">i", reply)
+        (version,) = struct.unpack_from(">i", reply, 4 + length + _VERSION_IN_STAT)
+        return reply[4 : 4 + length], version
+
+    def set(self, path: str, content: bytes, version: int) -> None:
+        """Replace what a node holds.
+
+        Raises:
+            ZooKeeperRefusal: it is not there, or in another version by now.
+        """
+        self._request(
+            _SET, _string(path) + struct.pack(">i", len(content)) + content + struct.pack(">i", version)
+        )
 
     def delete(self, path: str) -> None:
         """Remove a node without children, in any version; done already counts as done."""

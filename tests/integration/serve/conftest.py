@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,12 @@ from tests.running_engines import running_engines
 
 
 @pytest.fixture(scope="session")
-def engines() -> Iterator[Endpoints]:
-    """Where PostgreSQL, Kafka and Pinot listen."""
+def engines_folder() -> Iterator[Path]:
     with running_engines("shop") as folder:
-        yield runtime.endpoints(load(folder / "headrace.yaml"), folder)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def engines(engines_folder: Path) -> Endpoints:
+    """Where PostgreSQL, Kafka and Pinot listen."""
+    return runtime.endpoints(load(engines_folder / "headrace.yaml"), engines_folder)

@@ -1,11 +1,19 @@
-"""A segment is committed, and its partition is read on: what is written meanwhile is seen, exactly once."""
+"""A segment is committed, and its partition is read on: what is written meanwhile is seen, exactly once.
+
+And a commit that was cut off is taken back at the next start.
+"""
 
 from __future__ import annotations
 
+import json
+import signal
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +21,11 @@ import pytest
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.engines import runtime
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.ports import read_ports
+from headrace.engines.process import ProcessIdentity
+from headrace.engines.record import EngineState, read_engines
+from headrace.engines.zookeeper_client import ZooKeeperClient
 from headrace.errors import HeadraceError
 from headrace.hops.serve import probe
 from headrace.hops.serve.query import QueryClient
@@ -28,6 +41,7 @@ COLUMNS = (
     Column("qty", "integer", Conversion.INT, False),
 )
 ROWS = 500
+STATUS = "segment.realtime.status"
 
 
 @pytest.fixture
@@ -141,3 +155,53 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
             assert answers == sorted(answers)
         said = (folder / ".headrace" / "logs" / "pinot.log").read_text()
         assert "reading it again" in said
+
+
+def test_killed_between_the_steps_of_a_commit(engines: Endpoints, engines_folder: Path, pair: Pair) -> None:
+    """Written down as DONE, and nobody consumes: Pinot by itself would leave it so for five minutes."""
+    interrupted = 0
+    for kill in range(3):
+        force_commit(pair)
+        (full,) = [
+            name for name, states in pair.pinot.ideal_state(pair.physical).items() if consuming(states)
+        ]
+        with ZooKeeperClient(read_ports(ProjectFolder.of(engines_folder))["zookeeper"]) as zookeeper:
+            while (stored(zookeeper, pair, "PROPERTYSTORE/SEGMENTS", full)["simpleFields"][STATUS]) != "DONE":
+                pass
+            killed = pinot_process(engines_folder)
+            assert killed.send(signal.SIGKILL)
+            states = stored(zookeeper, pair, "IDEALSTATES")["mapFields"][full]
+        interrupted += consuming(states)
+        pair.put("c", [{"id": ROWS + kill, "qty": 1}])
+        await_another(engines_folder, killed)
+        assert count(pair, after=pair.writer.offset) == ROWS + kill + 1
+    assert interrupted > 0
+    pair.commit()
+    assert count(pair, after=pair.writer.offset) == ROWS + 3
+
+
+def consuming(states: Mapping[str, str]) -> bool:
+    return "CONSUMING" in states.values()
+
+
+def stored(zookeeper: ZooKeeperClient, pair: Pair, folder: str, *segment: str) -> dict[str, dict[str, Any]]:
+    found = zookeeper.get("/".join(["", "headrace", folder, f"{pair.physical}_REALTIME", *segment]))
+    assert found is not None
+    return json.loads(found[0])
+
+
+def pinot_process(folder: Path) -> ProcessIdentity:
+    records = read_engines(ProjectFolder.of(folder)).engines
+    process = next(record.process for record in records if record.name == "pinot")
+    assert process is not None
+    return process
+
+
+def await_another(folder: Path, killed: ProcessIdentity) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        record = next(one for one in read_engines(ProjectFolder.of(folder)).engines if one.name == "pinot")
+        if record.state is EngineState.READY and record.process not in (None, killed):
+            return
+        time.sleep(0.1)
+    pytest.fail("Pinot did not come back")

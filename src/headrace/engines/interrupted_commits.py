@@ -1,0 +1,81 @@
+"""Takes back commits of segments that a killed Pinot had only begun to write down.
+
+The controller writes a commit in three steps: the full segment is DONE, there is a next one, and the ideal
+state says ONLINE of the first and CONSUMING of the second. Killed in between, Pinot 0.11.0 mends it after
+five minutes (`PinotLLCRealtimeSegmentManager.ensureAllPartitionsConsuming`); until then the partition is
+not read, and nothing is answered from it. To take the first two steps back is right at any time: the log is
+read again from where the segment begins, and the segment committed anew.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from headrace.engines.zookeeper_client import ZooKeeperClient
+
+_STATUS = "segment.realtime.status"
+_OF_A_COMMIT = (
+    "segment.crc",
+    "segment.creation.time.end",
+    "segment.download.url",
+    "segment.end.time",
+    "segment.index.version",
+    "segment.realtime.download.url",
+    "segment.realtime.endOffset",
+    "segment.start.time",
+    "segment.time.unit",
+    "segment.total.docs",
+)
+
+
+def take_back(client: ZooKeeperClient, cluster: str) -> list[str]:
+    """The segments that consume again; to be called only while no controller of the cluster runs.
+
+    Idempotent, and can itself be killed anywhere: what follows a segment goes before the segment is reopened.
+    """
+    taken = list[str]()
+    for table in client.children(f"/{cluster}/IDEALSTATES"):
+        if not table.endswith("_REALTIME"):
+            continue
+        states = _fields(client, f"/{cluster}/IDEALSTATES/{table}", "mapFields")
+        segments = f"/{cluster}/PROPERTYSTORE/SEGMENTS/{table}"
+        consuming = {
+            _place(segment): segment
+            for segment, state in states.items()
+            if "CONSUMING" in cast("dict[str, str]", state).values()
+        }
+        for segment in client.children(segments):
+            partition, sequence = _place(segment)
+            if segment not in states and (partition, sequence - 1) in consuming:
+                client.delete(f"{segments}/{segment}")
+        taken += [segment for segment in consuming.values() if _reopen(client, f"{segments}/{segment}")]
+    return taken
+
+
+def _reopen(client: ZooKeeperClient, path: str) -> bool:
+    found = client.get(path)
+    if found is None:
+        return False
+    content, version = found
+    record = json.loads(content)
+    fields: dict[str, str] = record["simpleFields"]
+    if fields.get(_STATUS) != "DONE":
+        return False
+    record["simpleFields"] = {
+        **{name: value for name, value in fields.items() if name not in _OF_A_COMMIT},
+        _STATUS: "IN_PROGRESS",
+    }
+    client.set(path, json.dumps(record, indent=2).encode(), version)
+    return True
+
+
+def _fields(client: ZooKeeperClient, path: str, kind: str) -> dict[str, object]:
+    found = client.get(path)
+    return {} if found is None else cast("dict[str, object]", json.loads(found[0])[kind])
+
+
+def _place(segment: str) -> tuple[int, int]:
+    """Partition and sequence number, of `table__0__12__20261126T1200Z`."""
+    _table, partition, sequence, _time = segment.split("__")
+    return int(partition), int(sequence)
