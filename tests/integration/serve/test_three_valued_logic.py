@@ -24,7 +24,7 @@ from tests.integration.serve.queries import draw, fixed
 pytestmark = pytest.mark.engines
 
 ROWS = 400
-QUERIES = 150
+QUERIES = 90
 
 COLUMNS = (
     Column("id", "bigint", Conversion.LONG, False),
