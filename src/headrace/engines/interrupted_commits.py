@@ -10,14 +10,12 @@ read again from where the segment begins, and the segment committed anew.
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from headrace.engines.zookeeper_client import ZooKeeperClient
 
 _STATUS = "segment.realtime.status"
 _OF_A_COMMIT = (
     "segment.crc",
-    "segment.creation.time.end",
     "segment.download.url",
     "segment.end.time",
     "segment.index.version",
@@ -29,50 +27,47 @@ _OF_A_COMMIT = (
 )
 
 
-def take_back(client: ZooKeeperClient, cluster: str) -> list[str]:
-    """The segments that consume again; to be called only while no controller of the cluster runs.
+def take_back(client: ZooKeeperClient, cluster: str) -> None:
+    """Have such segments consume again; to be called only while no controller of the cluster runs.
 
     Idempotent, and can itself be killed anywhere: what follows a segment goes before the segment is reopened.
     """
-    taken = list[str]()
     for table in client.children(f"/{cluster}/IDEALSTATES"):
         if not table.endswith("_REALTIME"):
             continue
-        states = _fields(client, f"/{cluster}/IDEALSTATES/{table}", "mapFields")
+        states = _states(client, f"/{cluster}/IDEALSTATES/{table}")
         segments = f"/{cluster}/PROPERTYSTORE/SEGMENTS/{table}"
         consuming = {
-            _place(segment): segment
-            for segment, state in states.items()
-            if "CONSUMING" in cast("dict[str, str]", state).values()
+            _place(segment): segment for segment, state in states.items() if "CONSUMING" in state.values()
         }
-        for segment in client.children(segments):
+        for segment in set(client.children(segments)) - states.keys():
             partition, sequence = _place(segment)
-            if segment not in states and (partition, sequence - 1) in consuming:
+            if (partition, sequence - 1) in consuming:
                 client.delete(f"{segments}/{segment}")
-        taken += [segment for segment in consuming.values() if _reopen(client, f"{segments}/{segment}")]
-    return taken
+        for segment in consuming.values():
+            _reopen(client, f"{segments}/{segment}")
 
 
-def _reopen(client: ZooKeeperClient, path: str) -> bool:
+def _reopen(client: ZooKeeperClient, path: str) -> None:
     found = client.get(path)
     if found is None:
-        return False
+        return
     content, version = found
     record = json.loads(content)
     fields: dict[str, str] = record["simpleFields"]
     if fields.get(_STATUS) != "DONE":
-        return False
+        return
     record["simpleFields"] = {
         **{name: value for name, value in fields.items() if name not in _OF_A_COMMIT},
         _STATUS: "IN_PROGRESS",
     }
     client.set(path, json.dumps(record, indent=2).encode(), version)
-    return True
 
 
-def _fields(client: ZooKeeperClient, path: str, kind: str) -> dict[str, object]:
+def _states(client: ZooKeeperClient, path: str) -> dict[str, dict[str, str]]:
+    """Segment to its state by instance."""
     found = client.get(path)
-    return {} if found is None else cast("dict[str, object]", json.loads(found[0])[kind])
+    return {} if found is None else json.loads(found[0])["mapFields"]
 
 
 def _place(segment: str) -> tuple[int, int]:

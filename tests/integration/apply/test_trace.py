@@ -155,12 +155,12 @@ def test_a_row_waits_where_a_hop_stands_still(applied: RunningProject) -> None:
         connect.stop(names.connector)
         try:
             # Its task may go on reading for a moment after it was told to stop.
+            slots = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
             state, active = "RUNNING", True
             while state != "STOPPED" or active:
                 time.sleep(0.1)
                 state = opened.trace(ITEMS, ["1"]).capture.connector_state
-                slots = "SELECT active FROM pg_replication_slots WHERE slot_name = '{}'"
-                ((active,),) = applied.source(slots.format(names.slot))
+                ((active,),) = applied.source(slots)
             applied.execute("INSERT INTO items VALUES (1010, 'waits')")
             found = opened.trace(ITEMS, ["1010"])
             assert verdict(found).place is Place.SOURCE

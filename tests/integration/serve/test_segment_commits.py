@@ -6,9 +6,7 @@ And a commit that was cut off is taken back at the next start.
 from __future__ import annotations
 
 import json
-import signal
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,19 +16,19 @@ from typing import Any
 import httpx
 import pytest
 
+from headrace.apply.project import open_project
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.engines import runtime
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.ports import read_ports
-from headrace.engines.process import ProcessIdentity
-from headrace.engines.record import EngineState, read_engines
 from headrace.engines.zookeeper_client import ZooKeeperClient
 from headrace.errors import HeadraceError
 from headrace.hops.serve import probe
 from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.resource import wait_until_consuming
 from headrace.spec.load import load
+from tests.faults.kills import kill, wait_until_back
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.running_engines import running_engines
 
@@ -116,6 +114,8 @@ def test_rows_are_seen_before_the_controller_knows_their_segment(engines: Endpoi
     end = end_offset(engines, pair, full)
     assert [offset for offset in seen if offset > end], "nothing was read between the two segments"
     assert answers == sorted(answers)
+    # The controller tells the broker of the next segment a moment after it has made it.
+    wait_until_consuming(pair.pinot, pair.physical)
     assert probe.health(pair.pinot, pair.physical).ok
 
 
@@ -159,8 +159,9 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
 
 def test_killed_between_the_steps_of_a_commit(engines: Endpoints, engines_folder: Path, pair: Pair) -> None:
     """Written down as DONE, and nobody consumes: Pinot by itself would leave it so for five minutes."""
+    project = open_project(engines_folder)
     interrupted = 0
-    for kill in range(3):
+    for done in range(3):
         force_commit(pair)
         (full,) = [
             name for name, states in pair.pinot.ideal_state(pair.physical).items() if consuming(states)
@@ -168,13 +169,12 @@ def test_killed_between_the_steps_of_a_commit(engines: Endpoints, engines_folder
         with ZooKeeperClient(read_ports(ProjectFolder.of(engines_folder))["zookeeper"]) as zookeeper:
             while (stored(zookeeper, pair, "PROPERTYSTORE/SEGMENTS", full)["simpleFields"][STATUS]) != "DONE":
                 pass
-            killed = pinot_process(engines_folder)
-            assert killed.send(signal.SIGKILL)
+            killed = kill(project, "pinot")
             states = stored(zookeeper, pair, "IDEALSTATES")["mapFields"][full]
         interrupted += consuming(states)
-        pair.put("c", [{"id": ROWS + kill, "qty": 1}])
-        await_another(engines_folder, killed)
-        assert count(pair, after=pair.writer.offset) == ROWS + kill + 1
+        pair.put("c", [{"id": ROWS + done, "qty": 1}])
+        wait_until_back(project, "pinot", killed)
+        assert count(pair, after=pair.writer.offset) == ROWS + done + 1
     assert interrupted > 0
     pair.commit()
     assert count(pair, after=pair.writer.offset) == ROWS + 3
@@ -188,20 +188,3 @@ def stored(zookeeper: ZooKeeperClient, pair: Pair, folder: str, *segment: str) -
     found = zookeeper.get("/".join(["", "headrace", folder, f"{pair.physical}_REALTIME", *segment]))
     assert found is not None
     return json.loads(found[0])
-
-
-def pinot_process(folder: Path) -> ProcessIdentity:
-    records = read_engines(ProjectFolder.of(folder)).engines
-    process = next(record.process for record in records if record.name == "pinot")
-    assert process is not None
-    return process
-
-
-def await_another(folder: Path, killed: ProcessIdentity) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        record = next(one for one in read_engines(ProjectFolder.of(folder)).engines if one.name == "pinot")
-        if record.state is EngineState.READY and record.process not in (None, killed):
-            return
-        time.sleep(0.1)
-    pytest.fail("Pinot did not come back")

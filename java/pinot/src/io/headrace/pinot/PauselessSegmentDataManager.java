@@ -110,18 +110,14 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     }
     SegmentBuildDescriptor built = super.buildSegmentInternal(true);
     if (built != null && minute != null) {
-      awaitBegin(minute);
+      pause(minute.waitMs(System.currentTimeMillis()));
     }
     return built;
   }
 
   @Override
   protected void hold() {
-    try {
-      _stopping.await(SegmentCompletionProtocol.MAX_HOLD_TIME_MS, TimeUnit.MILLISECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    pause(SegmentCompletionProtocol.MAX_HOLD_TIME_MS);
   }
 
   /** False when it is stopped instead. */
@@ -135,9 +131,10 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     return _stopping.getCount() > 0;
   }
 
-  private void awaitBegin(SegmentMinute minute) {
+  /** Not longer than until it is stopped. */
+  private void pause(long durationMs) {
     try {
-      _stopping.await(minute.waitMs(System.currentTimeMillis()), TimeUnit.MILLISECONDS);
+      _stopping.await(durationMs, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

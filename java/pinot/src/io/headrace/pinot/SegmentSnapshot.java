@@ -55,7 +55,7 @@ final class SegmentSnapshot {
         ArrivalPartition partition = manager.getOrCreatePartitionManager(entry.getKey());
         Progress progress = Progress.of(tableName, entry.getKey());
         int restarts = progress.restarts();
-        requireComplete(tableName, entry.getKey(), partition);
+        requireComplete(tableName, entry.getKey(), partition, progress);
         acquired.addAll(acquirePartition(partition, entry.getValue(), hideDictionary));
         if (progress.restarts() != restarts) {
           throw catchingUp(tableName, entry.getKey());
@@ -68,8 +68,7 @@ final class SegmentSnapshot {
     }
   }
 
-  private void requireComplete(String tableName, int partitionId, ArrivalPartition partition) {
-    Progress progress = Progress.of(tableName, partitionId);
+  private void requireComplete(String tableName, int partitionId, ArrivalPartition partition, Progress progress) {
     if (!progress.caughtUp()) {
       _complete.remove(partitionId);
       throw catchingUp(tableName, partitionId);
