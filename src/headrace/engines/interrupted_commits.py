@@ -37,14 +37,14 @@ def take_back(client: ZooKeeperClient, cluster: str) -> None:
             continue
         states = _states(client, f"/{cluster}/IDEALSTATES/{table}")
         segments = f"/{cluster}/PROPERTYSTORE/SEGMENTS/{table}"
-        consuming = {
-            _place(segment): segment for segment, state in states.items() if "CONSUMING" in state.values()
+        consuming = [segment for segment, state in states.items() if "CONSUMING" in state.values()]
+        following = {
+            (partition, sequence + 1) for partition, sequence in filter(None, map(_place, consuming))
         }
         for segment in set(client.children(segments)) - states.keys():
-            partition, sequence = _place(segment)
-            if (partition, sequence - 1) in consuming:
+            if _place(segment) in following:
                 client.delete(f"{segments}/{segment}")
-        for segment in consuming.values():
+        for segment in consuming:
             _reopen(client, f"{segments}/{segment}")
 
 
@@ -70,7 +70,10 @@ def _states(client: ZooKeeperClient, path: str) -> dict[str, dict[str, str]]:
     return {} if found is None else json.loads(found[0])["mapFields"]
 
 
-def _place(segment: str) -> tuple[int, int]:
-    """Partition and sequence number, of `table__0__12__20261126T1200Z`."""
-    _table, partition, sequence, _time = segment.split("__")
-    return int(partition), int(sequence)
+def _place(segment: str) -> tuple[int, int] | None:
+    """Partition and sequence number, of `table__0__12__20261126T1200Z`; None if it was uploaded."""
+    match segment.rsplit("__", 3):
+        case [_table, partition, sequence, _time] if partition.isdigit() and sequence.isdigit():
+            return int(partition), int(sequence)
+        case _:
+            return None

@@ -157,34 +157,47 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
         assert "reading it again" in said
 
 
-def test_killed_between_the_steps_of_a_commit(engines: Endpoints, engines_folder: Path, pair: Pair) -> None:
-    """Written down as DONE, and nobody consumes: Pinot by itself would leave it so for five minutes."""
+@pytest.mark.parametrize("next_made", [False, True])
+def test_killed_between_the_steps_of_a_commit(
+    engines: Endpoints, engines_folder: Path, pair: Pair, next_made: bool
+) -> None:
+    """Written down as DONE, and nobody consumes: Pinot by itself would leave it so for five minutes.
+
+    The steps take milliseconds and a kill seldom falls between them: here it comes after all of them, and
+    those that a kill between would have left out are taken away.
+    """
     project = open_project(engines_folder)
-    interrupted = 0
-    for done in range(3):
+    with ZooKeeperClient(read_ports(ProjectFolder.of(engines_folder))["zookeeper"]) as zookeeper:
         force_commit(pair)
-        (full,) = [
-            name for name, states in pair.pinot.ideal_state(pair.physical).items() if consuming(states)
-        ]
-        with ZooKeeperClient(read_ports(ProjectFolder.of(engines_folder))["zookeeper"]) as zookeeper:
-            while (stored(zookeeper, pair, "PROPERTYSTORE/SEGMENTS", full)["simpleFields"][STATUS]) != "DONE":
-                pass
-            killed = kill(project, "pinot")
-            states = stored(zookeeper, pair, "IDEALSTATES")["mapFields"][full]
-        interrupted += consuming(states)
-        pair.put("c", [{"id": ROWS + done, "qty": 1}])
-        wait_until_back(project, "pinot", killed)
-        assert count(pair, after=pair.writer.offset) == ROWS + done + 1
-    assert interrupted > 0
+        (full,) = pair.pinot.segments(pair.physical)
+        before = stored(zookeeper, pair, "IDEALSTATES")
+        while (after := stored(zookeeper, pair, "IDEALSTATES"))["mapFields"].keys() == {full}:
+            pass
+        (following,) = after["mapFields"].keys() - {full}
+        killed = kill(project, "pinot")
+        store(zookeeper, pair, before, "IDEALSTATES")
+        if not next_made:
+            zookeeper.delete(place(pair, "PROPERTYSTORE/SEGMENTS", following))
+        assert stored(zookeeper, pair, "PROPERTYSTORE/SEGMENTS", full)["simpleFields"][STATUS] == "DONE"
+    pair.put("c", [{"id": ROWS, "qty": 1}])
+    wait_until_back(project, "pinot", killed)
+    assert count(pair, after=pair.writer.offset) == ROWS + 1
     pair.commit()
-    assert count(pair, after=pair.writer.offset) == ROWS + 3
+    pair.put("c", [{"id": ROWS + 1, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 2
 
 
-def consuming(states: Mapping[str, str]) -> bool:
-    return "CONSUMING" in states.values()
+def place(pair: Pair, folder: str, *segment: str) -> str:
+    return "/".join(["", "headrace", folder, f"{pair.physical}_REALTIME", *segment])
 
 
 def stored(zookeeper: ZooKeeperClient, pair: Pair, folder: str, *segment: str) -> dict[str, dict[str, Any]]:
-    found = zookeeper.get("/".join(["", "headrace", folder, f"{pair.physical}_REALTIME", *segment]))
+    found = zookeeper.get(place(pair, folder, *segment))
     assert found is not None
     return json.loads(found[0])
+
+
+def store(zookeeper: ZooKeeperClient, pair: Pair, record: Mapping[str, Any], folder: str) -> None:
+    found = zookeeper.get(place(pair, folder))
+    assert found is not None
+    zookeeper.set(place(pair, folder), json.dumps(record).encode(), found[1])

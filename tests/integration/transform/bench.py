@@ -43,6 +43,10 @@ class TransformBench:
         self._topics.append(topic)
         return topic
 
+    def delete(self, topic: str) -> None:
+        self._topics.remove(topic)
+        self._admin.delete_topics([topic])[topic].result()
+
     def document(self, parts: Json, base: str, output: str) -> Json:
         name = f"v_{self.mark}_{len(self._views)}"
         self._views.append(name)

@@ -204,6 +204,9 @@ final class View {
         .option("checkpointLocation", checkpoint.toString())
         .option("topic", _document.output())
         .option("kafka.bootstrap.servers", _document.bootstrap())
+        // A producer of its own: Spark shares those with the same settings, and a flush waits for the records of all,
+        // up to two minutes for those of a topic that somebody has deleted.
+        .option("kafka.client.id", _document.name())
         .option("kafka.acks", "all")
         .option("kafka.linger.ms", "0")
         .option("kafka.enable.idempotence", "true")
