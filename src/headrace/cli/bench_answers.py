@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from headrace.verify.freshness import Distribution, Measurement
 
 
-def surroundings() -> dict[str, object]:
-    """When and on what it was measured, for the answer."""
-    load = os.getloadavg()[0]
-    return {
+def answer_json(bench: str, settings: Mapping[str, object], results: Mapping[str, object]) -> None:
+    """Print a benchmark as a document: what was asked, when and on what it was measured, what was found."""
+    surroundings = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processors": os.cpu_count(),
         "machine": platform.machine(),
-        "load_1min": round(load, 2),
+        "load_1min": round(os.getloadavg()[0], 2),
     }
+    output.answer_json({"ok": True, "bench": bench, **settings, "surroundings": surroundings, **results})
 
 
 def _medians(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
@@ -46,17 +46,11 @@ def answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int
     if len(names) > 1:
         fresher = round(float(str(medians[names[1]]["p50_ms"])) / float(str(medians[names[0]]["p50_ms"])), 1)
     if output.json_wanted():
-        document: dict[str, object] = {
-            "ok": True,
-            "bench": "freshness",
-            "gap_s": [0.2, longest_gap],
-            "warm_up_rows": warm,
-            "surroundings": surroundings(),
-            "medians": medians,
-            "runs": runs,
-            "times_fresher_p50": fresher,
-        }
-        output.answer_json(document)
+        answer_json(
+            "freshness",
+            {"gap_s": [0.2, longest_gap], "warm_up_rows": warm},
+            {"medians": medians, "runs": runs, "times_fresher_p50": fresher},
+        )
         return
     output.answer(f"commit to the first query that sees the row, ms, behind {warm} rows of warming up")
     show(medians)
@@ -77,17 +71,10 @@ def answer_sustained(
     """Print how fresh transactions were under a load."""
     medians = _medians(runs)
     if output.json_wanted():
-        output.answer_json(
-            {
-                "ok": True,
-                "bench": "sustained",
-                "rate": rate,
-                "seconds": seconds,
-                "warm_up_s": warm_up_s,
-                "surroundings": surroundings(),
-                "medians": medians,
-                "runs": list(runs),
-            }
+        answer_json(
+            "sustained",
+            {"rate": rate, "seconds": seconds, "warm_up_s": warm_up_s},
+            {"medians": medians, "runs": list(runs)},
         )
         return
     output.answer(
@@ -107,16 +94,7 @@ def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
     """Print how fast many rows arrived."""
     medians = _medians(runs)
     if output.json_wanted():
-        output.answer_json(
-            {
-                "ok": True,
-                "bench": "bulk",
-                "rows": rows,
-                "surroundings": surroundings(),
-                "medians": medians,
-                "runs": list(runs),
-            }
-        )
+        answer_json("bulk", {"rows": rows}, {"medians": medians, "runs": list(runs)})
         return
     output.answer(f"{rows:,} rows of 8 columns in one transaction, from its commit until all are there")
     lines = [

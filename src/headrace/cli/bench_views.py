@@ -114,15 +114,8 @@ class _Pauses:
 
 def _answer(rate: float, results: dict[str, dict[str, object]], pauses_ms: Sequence[float]) -> None:
     if output.json_wanted():
-        document: dict[str, object] = {
-            "ok": True,
-            "bench": "views",
-            "rate": rate,
-            "surroundings": bench_answers.surroundings(),
-            "results": results,
-            "pauses_ms": [round(pause) for pause in pauses_ms],
-        }
-        output.answer_json(document)
+        found = {"results": results, "pauses_ms": [round(pause) for pause in pauses_ms]}
+        bench_answers.answer_json("views", {"rate": rate}, found)
         return
     output.answer(f"commit to the first query that sees the row, ms, beside {rate:,.0f} changes a second")
     bench_answers.show(results)
