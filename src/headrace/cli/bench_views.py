@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ from headrace.cli.options import Json
 
 if TYPE_CHECKING:
     from headrace.hops.transform.client import SparkClient
+    from headrace.verify.bench_tables import Connection
+    from headrace.verify.freshness import Path
 
 app = bench.app
 
@@ -22,6 +25,9 @@ SQL = """SELECT device, count(*) AS readings, sum(value) AS total, avg(value) AS
 FROM readings GROUP BY device"""
 PROBE_DEVICES = 1_000_000
 """Devices of the measured rows begin here: each makes a group of its own."""
+_COLUMN = "device"
+_WARM_UP = 100
+_CATCH_UP_S = 600.0
 
 
 @app.command("views")
@@ -32,6 +38,9 @@ def views_command(
     seconds: Annotated[
         float, typer.Option("--for", metavar="SECONDS", min=5, help="How long it is measured.")
     ] = 660.0,
+    beside: Annotated[
+        bool, typer.Option("--micro-batches", help="Then the same with Spark in micro-batches.")
+    ] = False,
     quick: bench.Quick = False,
     keep: bench.Keep = None,
     json: Json = False,
@@ -44,10 +53,11 @@ def views_command(
     Example:
       headrace bench views --for 120
     """
+    from headrace.cli.bench_micro_batches import micro_batches
     from headrace.cli.scratch_project import scratch_project
     from headrace.feed.connect import connect
-    from headrace.verify.bench_tables import DECLARED, READINGS, commit_probe, create_tables
-    from headrace.verify.freshness import Distribution, measure, warm_up
+    from headrace.verify.bench_tables import DECLARED, READINGS, create_tables
+    from headrace.verify.freshness import Distribution
     from headrace.verify.sustained import Load
 
     seconds = min(seconds, 30.0) if quick else seconds
@@ -62,27 +72,64 @@ def views_command(
         assert connections.spark is not None
         paths = [bench.row_path(project, connections.pinot, name, name) for name in (VIEW, READINGS)]
         first = PROBE_DEVICES + bench.next_id(session, READINGS)
-        load = Load(rate, seconds + 120, bench.next_id(session, READINGS) + 10 * PROBE_DEVICES)
+        load = Load(rate, 3 * seconds + 1200, bench.next_id(session, READINGS) + 10 * PROBE_DEVICES)
         threading.Thread(target=load.run, args=(loading,), daemon=True).start()
-        line.step("warming up")
-        warm_up(lambda row: commit_probe(session, row), paths[0], column="device", first=first, count=100)
         count = max(20, int(seconds / 0.4))
+        probes = _Probes(session, first, line)
+        probes.warm_up(paths[0])
         with _Pauses(connections.spark) as pauses:
-            found = measure(
-                lambda row: commit_probe(session, row),
-                paths,
-                column="device",
-                first=first + 100,
-                count=count,
-                gap_s=(0.05, 0.5),
-                seed=1,
-                progress=lambda done, every, _: line.step("rows", done, every),
-            )
+            results = probes.measure(paths, count)
+        if beside:
+            slower = replace(paths[0], name=f"{VIEW} in micro-batches")
+            with micro_batches(connections.spark):
+                probes.warm_up(slower)
+                results |= probes.measure([slower, replace(paths[1], name=f"{READINGS} meanwhile")], count)
         if load.failure is not None:
             raise load.failure
         line.finish(f"{count} rows, {len(pauses.told_ms)} checkpoints")
-    results = {path.name: Distribution.of(found.times_ms[path.name]).as_dict() for path in paths}
-    _answer(rate, results, pauses.told_ms)
+    _answer(rate, {name: Distribution.of(times).as_dict() for name, times in results.items()}, pauses.told_ms)
+
+
+@dataclass
+class _Probes:
+    """Rows whose way is timed, numbered on from one use to the next."""
+
+    session: Connection
+    next_row: int
+    line: output.Progress
+
+    def warm_up(self, path: Path) -> None:
+        """Rows that are not in any result; a view that has just begun reads the whole log first."""
+        from headrace.verify.freshness import warm_up
+
+        self.line.step("warming up")
+        first = self._take(1 + _WARM_UP)
+        self._commit(first)
+        path.wait(_COLUMN, first, time.perf_counter(), _CATCH_UP_S)
+        warm_up(self._commit, path, column=_COLUMN, first=first + 1, count=_WARM_UP)
+
+    def measure(self, paths: Sequence[Path], count: int) -> dict[str, list[float]]:
+        """Times in milliseconds by path."""
+        from headrace.verify.freshness import measure
+
+        return measure(
+            self._commit,
+            paths,
+            column=_COLUMN,
+            first=self._take(count),
+            count=count,
+            gap_s=(0.05, 0.5),
+            progress=lambda done, every, _: self.line.step("rows", done, every),
+        ).times_ms
+
+    def _take(self, count: int) -> int:
+        first, self.next_row = self.next_row, self.next_row + count
+        return first
+
+    def _commit(self, row: int) -> None:
+        from headrace.verify.bench_tables import commit_probe
+
+        commit_probe(self.session, row)
 
 
 @dataclass

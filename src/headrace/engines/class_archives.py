@@ -9,28 +9,22 @@ at the end, so that an archive outlives their changes.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import socket
-import subprocess
 import tempfile
-import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from headrace.engines import connect, kafka, pinot, spark, view_rehearsal, zookeeper
 from headrace.engines.address_book import AddressBook
-from headrace.engines.bound_child import bound
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
-from headrace.engines.logfile import open_for_append, tail
 from headrace.engines.maven import Progress
 from headrace.engines.service import Service
-from headrace.errors import HeadraceError
+from headrace.engines.unsupervised import Unsupervised
 
 _BATCH_MS = 5000
-_POLL_S = 0.2
 _PORTS = ("zookeeper", "kafka", "kafka_controller", "connect", "spark", *pinot.PORTS)
 
 
@@ -65,7 +59,7 @@ def make(installation: Installation, progress: Progress) -> None:
             with ExitStack() as running:
                 for service in services:
                     progress(f"trying {service.name}: it starts once, so that later starts are quicker")
-                    process = running.enter_context(_Trial(service, archives))
+                    process = running.enter_context(_trial(service, archives))
                     process.wait_ready()
                     if service.name == "spark":
                         # What a view takes is loaded with the first of them, not with Spark's start.
@@ -74,57 +68,19 @@ def make(installation: Installation, progress: Progress) -> None:
             archives.rename(target)
 
 
-class _Trial:
+@contextmanager
+def _trial(service: Service, archives: Path) -> Generator[Unsupervised]:
     """One engine, for a `with` block; it writes its archive when the block ends in order."""
-
-    def __init__(self, service: Service, archives: Path) -> None:
-        service.prepare()
-        java, *arguments = service.command
-        self._archive = archives / f"{service.name}.jsa"
-        descriptor = open_for_append(service.log)
-        self._service = service
-        with os.fdopen(descriptor, "ab") as log:
-            self._process = subprocess.Popen(
-                bound([java, f"-XX:ArchiveClassesAtExit={self._archive}", *arguments]),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=archives,
-                env={**os.environ, **service.environment},
-            )
-
-    def __enter__(self) -> _Trial:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._process.send_signal(self._service.stop_signal)
-            # Writing the archive takes longer than ending.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self._service.stop_timeout_s + 60)
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-            self._archive.unlink(missing_ok=True)
-
-    def wait_ready(self) -> None:
-        """Return when the engine serves.
-
-        Raises:
-            HeadraceError: `engine-does-not-start`.
-        """
-        deadline = time.monotonic() + self._service.start_timeout_s
-        while (waits_for := self._service.ready()) is not None:
-            ended = self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                lines = tail(self._service.log, 3)
-                raise HeadraceError(
-                    "engine-does-not-start",
-                    f"{self._service.name} was installed but does not start here",
-                    cause="\n".join(lines) if ended and lines else f"still waits for {waits_for}",
-                    hint="check free memory and the JDK (java -version), then: headrace engines install",
-                )
-            time.sleep(_POLL_S)
+    archive = archives / f"{service.name}.jsa"
+    option = f"-XX:ArchiveClassesAtExit={archive}"
+    # Writing the archive takes longer than ending.
+    running = Unsupervised(service, archives, (option,), slow_end_s=60)
+    try:
+        with running:
+            yield running
+    finally:
+        if not running.ended_in_order:
+            archive.unlink(missing_ok=True)
 
 
 def _without_own_classes(installation: Installation, aside: Path) -> Installation:

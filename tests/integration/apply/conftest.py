@@ -14,7 +14,7 @@ from tests.running_engines import running_engines
 NAME = "applytest"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engines_folder() -> Iterator[Path]:
     """The folder of a running project."""
     with running_engines(NAME) as folder:

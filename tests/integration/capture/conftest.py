@@ -10,7 +10,7 @@ from tests.integration.capture.bench import Bench
 from tests.integration.capture.engines import STARTED, CaptureEngines
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def capture_engines() -> Iterator[CaptureEngines]:
     engines = CaptureEngines()
     try:

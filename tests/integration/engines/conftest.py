@@ -13,7 +13,7 @@ from headrace.engines.installation import Installation, headrace_home
 from tests.integration.engines.running import RunningEngines
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation() -> Installation:
     return install(headrace_home(), lambda line: None)
 

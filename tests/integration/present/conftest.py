@@ -103,7 +103,7 @@ class Bench:
         return Dashboard(self.client, self.presentation(generation, contract))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bench() -> Iterator[Bench]:
     """ZooKeeper, Kafka and Pinot, with Superset beside them; at the end nothing of it runs."""
     home = headrace_home()
@@ -125,7 +125,7 @@ def bench() -> Iterator[Bench]:
             running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def filled(bench: Bench) -> Bench:
     """The first generation of `orders` with all its rows indexed."""
     writer = bench.generation(1)

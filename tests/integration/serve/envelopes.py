@@ -58,7 +58,9 @@ class EnvelopeWriter:
     _producer: Producer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5})
+        # Silent: a producer outlives its pair for a moment, and its broker by that.
+        settings = {"bootstrap.servers": self.bootstrap, "linger.ms": 5, "log_level": 0}
+        self._producer = Producer(settings)
 
     def write(
         self, operation: str, rows: Iterable[Row], *, txid: int = 1, lsn: int = 1, time_ms: int = 1

@@ -10,9 +10,9 @@ from headrace.hops.source.client import SourceClient
 from tests.integration.source.servers import BINARIES, Server, running
 
 
-@pytest.fixture(scope="session", params=["18", "15"])
+@pytest.fixture(scope="package", params=list(BINARIES))
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The embedded PostgreSQL, and Debian's as somebody's own where it is installed."""
+    """The embedded PostgreSQL, and others as somebody's own where they are installed."""
     if not (BINARIES[request.param] / "postgres").exists():
         pytest.skip(f"PostgreSQL {request.param} is not installed")
     with running(request.param) as found:

@@ -1,4 +1,8 @@
-"""Real PostgreSQL servers of two versions, with whatever settings a test needs."""
+"""Real PostgreSQL servers of several versions, with whatever settings a test needs.
+
+The embedded one and Debian's 15; 14, 16 and 17 where HEADRACE_TEST_POSTGRES names the folder that
+`script/more-postgres` filled.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from headrace.endpoints import SourceAddress
 from tests.temporary_postgres import BIN
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-BINARIES = {"18": BIN, "15": DEBIAN_15}
+MORE = os.environ.get("HEADRACE_TEST_POSTGRES")
+BINARIES = {
+    "18": BIN,
+    "15": DEBIAN_15,
+    **({version: Path(MORE) / version / "bin" for version in ("14", "16", "17")} if MORE else {}),
+}
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -41,6 +51,11 @@ class Server:
     version: str
     port: int
     folder: Path
+
+    def skip_before(self, version: int, what: str) -> None:
+        """Leave the running test out where the server has no such thing yet."""
+        if int(self.version) < version:
+            pytest.skip(f"PostgreSQL {self.version} knows no {what}")
 
     def address(self, database: str, user: str = "admin", password: str = "secret") -> SourceAddress:
         return SourceAddress("127.0.0.1", self.port, database, user, password, Path("unused"))

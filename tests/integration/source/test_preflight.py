@@ -101,6 +101,8 @@ def test_advice() -> None:
 
 def test_a_standby(server: Server, request: pytest.FixtureRequest) -> None:
     binaries = servers.BINARIES[server.version]
+    if not (binaries / "pg_basebackup").exists():
+        pytest.skip(f"PostgreSQL {server.version} is here without pg_basebackup")
     place = servers.folder()
     conninfo = f"host=127.0.0.1 port={server.port} user=admin"
     servers.run(

@@ -23,13 +23,13 @@ BATCH_MS = 8000
 """Short, so that a test sees several boundaries."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkBatch]:
     with spark_batch(tmp_path_factory.mktemp("spark")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def transform_engines() -> Iterator[CaptureEngines]:
     engines = CaptureEngines(("kafka", "spark"), optional=("spark",))
     service = engines.services["spark"]

@@ -21,7 +21,7 @@ NAME = "viewtest"
 REPOSITORY = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engines() -> Iterator[ViewProject]:
     """A running project without a declaration."""
     install(headrace_home(), lambda line: None)
