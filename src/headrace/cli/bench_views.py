@@ -76,13 +76,13 @@ def views_command(
         threading.Thread(target=load.run, args=(loading,), daemon=True).start()
         count = max(20, int(seconds / 0.4))
         probes = _Probes(session, first, line)
-        probes.warm_up(paths[0])
+        probes.warm_up(paths[0], _WARM_UP)
         with _Pauses(connections.spark) as pauses:
             results = probes.measure(paths, count)
         if beside:
             slower = replace(paths[0], name=f"{VIEW} in micro-batches")
             with micro_batches(connections.spark):
-                probes.warm_up(slower)
+                probes.warm_up(slower, _WARM_UP // 10)
                 results |= probes.measure([slower, replace(paths[1], name=f"{READINGS} meanwhile")], count)
         if load.failure is not None:
             raise load.failure
@@ -98,15 +98,15 @@ class _Probes:
     next_row: int
     line: output.Progress
 
-    def warm_up(self, path: Path) -> None:
+    def warm_up(self, path: Path, count: int) -> None:
         """Rows that are not in any result; a view that has just begun reads the whole log first."""
         from headrace.verify.freshness import warm_up
 
         self.line.step("warming up")
-        first = self._take(1 + _WARM_UP)
+        first = self._take(1 + count)
         self._commit(first)
         path.wait(_COLUMN, first, time.perf_counter(), _CATCH_UP_S)
-        warm_up(self._commit, path, column=_COLUMN, first=first + 1, count=_WARM_UP)
+        warm_up(self._commit, path, column=_COLUMN, first=first + 1, count=count)
 
     def measure(self, paths: Sequence[Path], count: int) -> dict[str, list[float]]:
         """Times in milliseconds by path."""
