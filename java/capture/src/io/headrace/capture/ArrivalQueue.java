@@ -21,7 +21,9 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>Only in a flood, when {@value #FLOOD_EVENTS} events or more came at once, does the next taker wait for a full batch,
  * for {@value #GATHER_MS} ms at most: each batch is a transaction of Kafka, whose price is the same for ten rows and for
- * thousands. Single changes never wait.
+ * thousands. Where the last batch held several changes, the next one is taken when {@value #PAUSE_MS} ms have brought
+ * no more, after {@value #LONGEST_PAUSES} ms at most: the rows of one transaction follow each other more closely than
+ * that, and stay together. Changes that come one by one never wait.
  *
  * <p>Bounded by number and by size: {@link #enqueue} blocks while it is full, never in the taker's way. Thread-safe.
  */
@@ -31,6 +33,8 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
 
   static final int FLOOD_EVENTS = 64;
   static final long GATHER_MS = 50;
+  static final long PAUSE_MS = 1;
+  static final int LONGEST_PAUSES = 5;
 
   private final long _gatherMs;
   private final ArrayDeque<Sized> _events = new ArrayDeque<>();
@@ -38,6 +42,7 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   /** How many events the taker waits for; 0 while it does not wait. */
   private int _awaited;
   private boolean _flood;
+  private boolean _several;
 
   ArrivalQueue() {
     this(GATHER_MS);
@@ -97,12 +102,15 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
     await(1, timeoutMs);
     if (_flood) {
       await(most, _gatherMs);
+    } else if (_several) {
+      awaitPause(most);
     }
     List<DataChangeEvent> taken = new ArrayList<>(Math.min(most, _events.size()));
     while (taken.size() < most && !_events.isEmpty()) {
       taken.add(next());
     }
     _flood = taken.size() >= FLOOD_EVENTS;
+    _several = taken.size() > 1;
     notifyAll();
     return taken;
   }
@@ -114,14 +122,24 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
     _awaited = events;
     try {
       while (_events.size() < events && !isFull()) {
-        long leftMs = TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime());
-        if (leftMs <= 0) {
+        long leftNs = until - System.nanoTime();
+        if (leftNs <= 0) {
           return;
         }
-        wait(leftMs);
+        TimeUnit.NANOSECONDS.timedWait(this, leftNs);
       }
     } finally {
       _awaited = 0;
+    }
+  }
+
+  /** Wait until nothing more comes. */
+  private void awaitPause(int most)
+      throws InterruptedException {
+    int before = 0;
+    for (int pauses = 0; pauses < LONGEST_PAUSES && _events.size() > before; pauses++) {
+      before = _events.size();
+      await(most, PAUSE_MS);
     }
   }
 

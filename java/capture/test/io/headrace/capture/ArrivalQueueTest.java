@@ -132,6 +132,38 @@ class ArrivalQueueTest {
     }
   }
 
+  @Test
+  void rowsThatFollowEachOtherStayTogether() throws InterruptedException {
+    _queue.enqueue(event(1));
+    _queue.enqueue(event(1));
+    assertEquals(2, _queue.take(10, LONG_MS).size());
+    Thread rows = new Thread(() -> {
+      try {
+        for (int i = 0; i < 3; i++) {
+          _queue.enqueue(event(i));
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    synchronized (_queue) {
+      rows.start();
+      // The taker gives the queue free only while it waits, and it does so for more than the first.
+      assertEquals(3, _queue.take(10, LONG_MS).size());
+    }
+    rows.join();
+  }
+
+  @Test
+  void rowsThatNeverPauseAreTakenAllTheSame() throws InterruptedException {
+    _queue.enqueue(event(1));
+    _queue.enqueue(event(1));
+    _queue.take(10, LONG_MS);
+    Thread rows = enqueuing(Integer.MAX_VALUE, 1, new CountDownLatch(1));
+    assertTimeoutPreemptively(Duration.ofSeconds(20), () -> _queue.take(Integer.MAX_VALUE, LONG_MS));
+    rows.interrupt();
+  }
+
   private static ArrivalQueue flooded(long gatherMs) throws InterruptedException {
     ArrivalQueue queue = new ArrivalQueue(gatherMs);
     for (int i = 0; i < ArrivalQueue.FLOOD_EVENTS; i++) {
