@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from headrace.engines.runtime import down
-from tests.integration.source.servers import BINARIES, Server, running
+from tests.integration.source.servers import BINARIES, Server, installed
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
@@ -30,9 +30,7 @@ OWN = [pytest.param(version, marks=[] if version == "15" else pytest.mark.long) 
 
 @pytest.fixture(params=OWN)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    if not (BINARIES[request.param] / "postgres").exists():
-        pytest.skip(f"PostgreSQL {request.param} is not installed")
-    with running(request.param) as found:
+    with installed(request.param) as found:
         yield found
 
 

@@ -7,15 +7,13 @@ import pytest
 
 from headrace.endpoints import SourceAddress
 from headrace.hops.source.client import SourceClient
-from tests.integration.source.servers import BINARIES, Server, running
+from tests.integration.source.servers import BINARIES, Server, installed
 
 
 @pytest.fixture(scope="package", params=list(BINARIES))
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """The embedded PostgreSQL, and others as somebody's own where they are installed."""
-    if not (BINARIES[request.param] / "postgres").exists():
-        pytest.skip(f"PostgreSQL {request.param} is not installed")
-    with running(request.param) as found:
+    with installed(request.param) as found:
         yield found
 
 

@@ -137,6 +137,15 @@ def running(
         shutil.rmtree(place, ignore_errors=True)
 
 
+@contextmanager
+def installed(version: str) -> Iterator[Server]:
+    """A server of its own; the running test is left out where that version is not installed."""
+    if not (BINARIES[version] / "postgres").exists():
+        pytest.skip(f"PostgreSQL {version} is not installed")
+    with running(version) as found:
+        yield found
+
+
 def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while True:

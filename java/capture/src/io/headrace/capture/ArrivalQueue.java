@@ -22,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  * <p>Only in a flood, when {@value #FLOOD_EVENTS} events or more came at once, does the next taker wait for a full batch,
  * for {@value #GATHER_MS} ms at most: each batch is a transaction of Kafka, whose price is the same for ten rows and for
  * thousands. Where the last batch held several changes, the next one is taken when {@value #PAUSE_MS} ms have brought
- * no more, after {@value #LONGEST_PAUSES} ms at most: the rows of one transaction follow each other more closely than
+ * no more, or after {@value #MOST_PAUSES} such waits: the rows of one transaction follow each other more closely than
  * that, and stay together. Changes that come one by one never wait.
  *
  * <p>Bounded by number and by size: {@link #enqueue} blocks while it is full, never in the taker's way. Thread-safe.
@@ -34,23 +34,27 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   static final int FLOOD_EVENTS = 64;
   static final long GATHER_MS = 50;
   static final long PAUSE_MS = 1;
-  static final int LONGEST_PAUSES = 5;
+  static final int MOST_PAUSES = 5;
 
   private final long _gatherMs;
+  private final long _pauseMs;
   private final ArrayDeque<Sized> _events = new ArrayDeque<>();
   private long _bytes;
   /** How many events the taker waits for; 0 while it does not wait. */
   private int _awaited;
-  private boolean _flood;
-  private boolean _several;
+  private int _lastBatch;
 
   ArrivalQueue() {
-    this(GATHER_MS);
+    this(GATHER_MS, PAUSE_MS);
   }
 
-  /** @param gatherMs how long a taker waits in a flood */
-  ArrivalQueue(long gatherMs) {
+  /**
+   * @param gatherMs how long a taker waits in a flood
+   * @param pauseMs how long nothing comes behind the last row of a transaction
+   */
+  ArrivalQueue(long gatherMs, long pauseMs) {
     _gatherMs = gatherMs;
+    _pauseMs = pauseMs;
   }
 
   /** Measuring an event means walking through it: done once. */
@@ -100,17 +104,16 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   synchronized List<DataChangeEvent> take(int most, long timeoutMs)
       throws InterruptedException {
     await(1, timeoutMs);
-    if (_flood) {
+    if (_lastBatch >= FLOOD_EVENTS) {
       await(most, _gatherMs);
-    } else if (_several) {
+    } else if (_lastBatch > 1) {
       awaitPause(most);
     }
     List<DataChangeEvent> taken = new ArrayList<>(Math.min(most, _events.size()));
     while (taken.size() < most && !_events.isEmpty()) {
       taken.add(next());
     }
-    _flood = taken.size() >= FLOOD_EVENTS;
-    _several = taken.size() > 1;
+    _lastBatch = taken.size();
     notifyAll();
     return taken;
   }
@@ -137,9 +140,9 @@ final class ArrivalQueue implements QueueProvider<DataChangeEvent> {
   private void awaitPause(int most)
       throws InterruptedException {
     int before = 0;
-    for (int pauses = 0; pauses < LONGEST_PAUSES && _events.size() > before; pauses++) {
+    for (int pauses = 0; pauses < MOST_PAUSES && _events.size() > before; pauses++) {
       before = _events.size();
-      await(most, PAUSE_MS);
+      await(most, _pauseMs);
     }
   }
 

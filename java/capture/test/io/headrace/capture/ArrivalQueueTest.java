@@ -125,7 +125,7 @@ class ArrivalQueueTest {
 
   @Test
   void aSingleEventNeverWaitsForOthers() throws InterruptedException {
-    ArrivalQueue queue = new ArrivalQueue(LONG_MS);
+    ArrivalQueue queue = new ArrivalQueue(LONG_MS, LONG_MS);
     for (int i = 0; i < 3; i++) {
       queue.enqueue(event(1));
       assertEquals(1, assertTimeoutPreemptively(Duration.ofSeconds(20), () -> queue.take(2048, LONG_MS)).size());
@@ -134,23 +134,22 @@ class ArrivalQueueTest {
 
   @Test
   void rowsThatFollowEachOtherStayTogether() throws InterruptedException {
-    _queue.enqueue(event(1));
-    _queue.enqueue(event(1));
-    assertEquals(2, _queue.take(10, LONG_MS).size());
+    // Nothing but the third row ends this wait.
+    ArrivalQueue queue = new ArrivalQueue(ArrivalQueue.GATHER_MS, LONG_MS);
+    queue.enqueue(event(1));
+    queue.enqueue(event(1));
+    assertEquals(2, queue.take(10, LONG_MS).size());
     Thread rows = new Thread(() -> {
       try {
         for (int i = 0; i < 3; i++) {
-          _queue.enqueue(event(i));
+          queue.enqueue(event(i));
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
     });
-    synchronized (_queue) {
-      rows.start();
-      // The taker gives the queue free only while it waits, and it does so for more than the first.
-      assertEquals(3, _queue.take(10, LONG_MS).size());
-    }
+    rows.start();
+    assertEquals(3, queue.take(3, LONG_MS).size());
     rows.join();
   }
 
@@ -165,7 +164,7 @@ class ArrivalQueueTest {
   }
 
   private static ArrivalQueue flooded(long gatherMs) throws InterruptedException {
-    ArrivalQueue queue = new ArrivalQueue(gatherMs);
+    ArrivalQueue queue = new ArrivalQueue(gatherMs, ArrivalQueue.PAUSE_MS);
     for (int i = 0; i < ArrivalQueue.FLOOD_EVENTS; i++) {
       queue.enqueue(event(1));
     }
