@@ -1,0 +1,88 @@
+"""What the engines said when a test failed: the ends of their logs, and where the JVMs' threads stand.
+
+An engine that stands still says nothing in its log; its threads do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from headrace.engines import jdk
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.record import read_engines
+
+LAST_LINES = 40
+MOST_THREADS = 40
+_STARTED = pytest.StashKey[float]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_STARTED] = time.time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not report.failed or call.when == "teardown":
+        return report
+    if item.get_closest_marker("compose"):
+        report.sections += containers()
+    elif item.get_closest_marker("engines"):
+        basetemp = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        folders = {*projects(Path(tempfile.gettempdir())), *projects(basetemp)}
+        for folder in sorted(folders, key=lambda one: one.directory):
+            report.sections += sections(folder, since=item.stash.get(_STARTED, 0.0))
+    return report
+
+
+def containers() -> list[tuple[str, str]]:
+    """Name and last words of each container of headrace, also of those that have ended."""
+    listed = ["docker", "ps", "-a", "--filter", "name=^headrace-", "--format", "{{.Names}}"]
+    names = subprocess.run(listed, capture_output=True, text=True).stdout.split()
+    return [
+        (f"logs of {name}", _words(["docker", "logs", "--tail", str(LAST_LINES), name])) for name in names
+    ]
+
+
+def _words(command: list[str]) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+
+def projects(place: Path) -> list[ProjectFolder]:
+    """The project folders at most three levels below."""
+    found = [path for depth in ("*", "*/*", "*/*/*") for path in place.glob(f"{depth}/.headrace")]
+    return [ProjectFolder(path.parent) for path in found]
+
+
+def sections(folder: ProjectFolder, since: float) -> list[tuple[str, str]]:
+    """Title and text of each log written to since then, and of each JVM that runs."""
+    name = folder.directory.name
+    found = [
+        (f"{log.name} of {name}", "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:]))
+        for log in sorted(folder.logs.glob("*.log"))
+        if log.stat().st_mtime >= since
+    ]
+    for engine in read_engines(folder).engines:
+        if found and engine.heap_mb and engine.process and engine.process.alive():
+            found.append((f"threads of {engine.name} of {name}", threads(engine.process.pid)))
+    return found
+
+
+def threads(pid: int) -> str:
+    """Where each thread stands that runs code of ours or reads a log."""
+    try:
+        printed = subprocess.run(
+            [jdk.find().home / "bin" / "jstack", str(pid)], capture_output=True, text=True, timeout=30
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return "the JVM does not answer"
+    told = [one for one in printed.split("\n\n") if "headrace" in one or "onsumer" in one]
+    return "\n\n".join(told[:MOST_THREADS])
