@@ -17,23 +17,26 @@ final class SegmentMinute {
   private static final long SHIFT_MS = Long.getLong("headrace.segmentMinuteShiftMs", 0L);
 
   private final long _startMs;
+  private final long _longestWaitMs;
 
-  private SegmentMinute(long startMs) {
+  private SegmentMinute(long startMs, long longestWaitMs) {
     _startMs = startMs;
+    _longestWaitMs = longestWaitMs;
   }
 
   /** The minute for a segment of so many rows whose building begins now. */
   static SegmentMinute forCommit(long nowMs, int rows) {
-    long latestMs = nowMs + SHIFT_MS + PATIENCE_MS + TimeUnit.MICROSECONDS.toMillis(PATIENCE_PER_ROW_US * rows);
-    return new SegmentMinute(latestMs - latestMs % TimeUnit.MINUTES.toMillis(1));
+    long patienceMs = PATIENCE_MS + TimeUnit.MICROSECONDS.toMillis(PATIENCE_PER_ROW_US * rows);
+    long latestMs = nowMs + SHIFT_MS + patienceMs;
+    return new SegmentMinute(latestMs - latestMs % TimeUnit.MINUTES.toMillis(1), patienceMs);
   }
 
   long startMs() {
     return _startMs;
   }
 
-  /** How long a commit that is ready has to be kept back. */
+  /** How long a commit that is ready has to be kept back: bounded, for a clock can be set back meanwhile. */
   long waitMs(long nowMs) {
-    return Math.max(0, _startMs - nowMs);
+    return Math.min(_longestWaitMs, Math.max(0, _startMs - nowMs));
   }
 }

@@ -29,6 +29,12 @@ class SegmentMinuteTest {
   }
 
   @Test
+  void isNotWaitedForAnyLongerWhenTheClockIsSetBack() {
+    SegmentMinute minute = SegmentMinute.forCommit(at("10:00:40"), 80_000);
+    assertEquals(13_000, minute.waitMs(at("09:30:00")));
+  }
+
+  @Test
   void aLargeSegmentMayTakeMinutes() {
     assertEquals(at("10:08:00"), SegmentMinute.forCommit(at("10:00:00"), 5_000_000).startMs());
   }
