@@ -62,6 +62,10 @@ PINOT_TYPE: dict[Conversion, str] = {
 }
 
 
+LONG_TEXT = frozenset({"json", "jsonb", "xml", "tsvector", "hstore"})
+"""Types whose values seldom repeat and may be megabytes: a dictionary of them only costs."""
+
+
 class Mask(StrEnum):
     """How a column is hidden before it reaches Kafka."""
 

@@ -35,6 +35,7 @@ from headrace.spec.table_list import tables_as_mapping
 from headrace.spec.view_list import views_as_mapping
 
 Index = Literal["inverted", "range", "bloom", "json", "text"]
+TableIndex = Literal["inverted", "range", "bloom", "json", "text", "none"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot", "spark"]
 MaskName = Literal["hash", "redact"]
@@ -95,7 +96,9 @@ class TableOptions(_Part):
         le=64,
         description="Partitions of the topic, fixed at creation; with more than one, keys have no order.",
     )
-    indexes: dict[ColumnName, Index] = Field({}, description="Pinot index of a column.")
+    indexes: dict[ColumnName, TableIndex] = Field(
+        {}, description="Pinot index of a column; when absent, what PostgreSQL has an index on gets one."
+    )
     retention: Retention = Field(Retention(), description="Bounds of the topic.")  # pyright: ignore[reportCallIssue]
     name: ServedName | None = Field(None, description="The name people query; the table's own when absent.")
     flush_rows: int | None = Field(

@@ -98,6 +98,28 @@ def test_a_changed_table_moves_and_readers_never_miss_it(project: RunningProject
     project.same("items")
 
 
+def test_an_index_made_and_dropped_in_postgresql_is_followed_in_place(project: RunningProject) -> None:
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    served = f"pinot:{project.name}_orders_{number}"
+    for statement, indexed in (
+        ("CREATE INDEX by_note ON orders (note)", ["note"]),
+        ("DROP INDEX by_note", []),
+    ):
+        project.execute(statement)
+        assert [change.address for change in opened.plan().changes] == [served]
+        opened.apply()
+        assert opened.plan().empty
+        with PinotClient(opened.endpoints.pinot_controller_url, opened.endpoints.pinot_broker_url) as pinot:
+            config = pinot.table_config(served.removeprefix("pinot:")) or {}
+        indexing = config["tableIndexConfig"]
+        assert isinstance(indexing, dict)
+        assert (indexing.get("invertedIndexColumns") or []) == indexed
+        project.same("orders")
+    assert project.generations("orders") == {number: "live"}
+
+
 def test_what_lost_rows_is_built_anew(project: RunningProject) -> None:
     """A table dropped from the publication behind our back: rows of that time never come."""
     opened = project.declare("orders", "items")

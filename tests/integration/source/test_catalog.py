@@ -71,6 +71,27 @@ def test_a_good_table(client: SourceClient) -> None:
     assert contract.column("m").index == "inverted"
 
 
+def test_an_index_of_postgresql_becomes_one_of_pinot(client: SourceClient) -> None:
+    client.execute(
+        "CREATE TABLE orders (id int PRIMARY KEY, code text UNIQUE, country text, city text,"
+        " placed timestamptz, amount numeric(9,2), document jsonb, state text, note text, phone text,"
+        " shop int, number int);"
+        "CREATE INDEX ON orders (country, city); CREATE INDEX ON orders USING hash (state);"
+        "CREATE INDEX ON orders (placed DESC); CREATE INDEX ON orders (amount);"
+        "CREATE INDEX ON orders (document);"
+        "CREATE INDEX ON orders (lower(note)); CREATE INDEX ON orders (city) WHERE state = 'open';"
+        "CREATE INDEX ON orders (phone); CREATE UNIQUE INDEX ON orders (shop, number)"
+    )
+    declared = declare(orders={"indexes": {"state": "none", "note": "bloom"}, "mask": {"phone": "redact"}})
+    ([contract], _) = contracts(client, declared)
+    assert {column.name: column.index for column in contract.columns if column.index} == {
+        "country": "inverted",
+        "placed": "range",
+        "note": "bloom",
+        "shop": "inverted",
+    }
+
+
 def test_a_partitioned_table(client: SourceClient) -> None:
     client.execute(
         "CREATE TABLE m (d date, id int, PRIMARY KEY (d, id)) PARTITION BY RANGE (d);"

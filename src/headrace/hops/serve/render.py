@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.contract import (
+    LONG_TEXT,
     MICROS_SUFFIX,
     PINOT_TYPE,
     UNAVAILABLE,
@@ -52,9 +53,6 @@ _RAW_CONVERSIONS = frozenset(
         Conversion.JSON_TEXT,
     }
 )
-_LONG_TEXT = frozenset({"json", "jsonb", "xml", "tsvector", "hstore"})
-"""Types whose values seldom repeat and may be megabytes: a dictionary of them only costs."""
-
 _NEEDS_DICTIONARY = frozenset({"inverted"})
 _INDEX_NAMES = {"text": "TEXT", "inverted": "INVERTED", "range": "RANGE", "json": "JSON"}
 
@@ -174,7 +172,7 @@ def is_raw(column: Column) -> bool:
         return False
     if column.conversion is Conversion.DECIMAL:
         return fixed_scale(column.pg_type) is None
-    return column.conversion in _RAW_CONVERSIONS or column.pg_type in _LONG_TEXT
+    return column.conversion in _RAW_CONVERSIONS or column.pg_type in LONG_TEXT
 
 
 def _indexing(contract: TableContract, names: GenerationNames, place: Placement) -> dict[str, object]:

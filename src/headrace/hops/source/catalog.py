@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from headrace.contract import MICROS_SUFFIX, Column, Conversion, Mask, Refusal, TableContract
+from headrace.contract import LONG_TEXT, MICROS_SUFFIX, Column, Conversion, Mask, Refusal, TableContract
 from headrace.errors import Where
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.keys import key_of
@@ -24,6 +24,17 @@ COLUMN_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 TABLE_NAME = re.compile(r"^[^.,\"\\\s]+$")
 """Schema and table names that Debezium's lists can spell."""
+
+_DERIVED_INDEX = {
+    Conversion.BOOLEAN: "inverted",
+    Conversion.INT: "inverted",
+    Conversion.LONG: "inverted",
+    Conversion.TEXT: "inverted",
+    Conversion.DATE: "range",
+    Conversion.TIMESTAMP_MICROS: "range",
+    Conversion.TIMESTAMP_TZ: "range",
+}
+"""What Pinot has instead of PostgreSQL's index: people ask for equal values, of times for spans."""
 
 _WITH_MICROS = frozenset({Conversion.TIMESTAMP_MICROS, Conversion.TIMESTAMP_TZ})
 
@@ -149,7 +160,7 @@ class _Judge:
         if problem is not None:
             self.refuse(None, problem.reason, problem.hint, ".key")
         self._key(key, excluded)
-        columns = [column for c in carried if (column := self._column(c, c.name in key)) is not None]
+        columns = [column for c in carried if (column := self._column(c, key, source.indexed)) is not None]
         self._micros(columns)
         return TableContract(
             table=self.entry.table,
@@ -242,7 +253,7 @@ class _Judge:
                     ".mask",
                 )
 
-    def _column(self, source: SourceColumn, in_key: bool) -> Column | None:
+    def _column(self, source: SourceColumn, key: Sequence[str], indexed: Collection[str]) -> Column | None:
         name, part = source.name, f".exclude.{source.name}"
         exclude = f"leave it out with `exclude: [{name}]`"
         if source.generated == "s":
@@ -255,6 +266,7 @@ class _Judge:
         elif not COLUMN_NAME.match(name):
             reason = "Pinot carries only column names of letters, digits and _"
             self.refuse(name, reason, f"rename it, or {exclude}", part)
+        in_key = name in key
         conversion = conversion_of(source.type, in_key=in_key)
         if isinstance(conversion, Refused):
             reason = f"{source.type.formatted}: {conversion.reason}"
@@ -272,8 +284,17 @@ class _Judge:
             conversion=conversion,
             nullable=not source.not_null,
             mask=mask,
-            index=self.entry.options.indexes.get(name),
+            index=self._index(source, conversion, indexed),
         )
+
+    def _index(self, source: SourceColumn, conversion: Conversion, indexed: Collection[str]) -> str | None:
+        """The one declared, else what PostgreSQL's becomes."""
+        declared = self.entry.options.indexes.get(source.name)
+        if declared is not None:
+            return None if declared == "none" else declared
+        if source.name not in indexed or source.type.formatted in LONG_TEXT:
+            return None
+        return None if self.entry.mask.get(source.name) is Mask.REDACT else _DERIVED_INDEX.get(conversion)
 
     def _micros(self, columns: Sequence[Column]) -> None:
         names = {column.name for column in columns}

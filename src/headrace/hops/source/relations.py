@@ -66,6 +66,16 @@ SELECT x.indrelid::bigint AS oid, k.relname AS name, x.indisprimary AS is_primar
  ORDER BY x.indisprimary DESC, k.relname
 """
 
+_LED = """
+SELECT DISTINCT x.indrelid::bigint AS oid, a.attname AS name
+  FROM pg_index x
+  JOIN pg_class k ON k.oid = x.indexrelid
+  JOIN pg_am m ON m.oid = k.relam
+  JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+ WHERE x.indrelid = ANY (%s::oid[]) AND x.indisvalid AND x.indpred IS NULL
+   AND m.amname IN ('btree', 'hash') AND NOT x.indisprimary AND NOT (x.indisunique AND x.indnkeyatts = 1)
+"""
+
 _PARTITIONS = """
 SELECT r.oid::bigint AS root, n.nspname AS schema, c.relname AS name, c.oid::bigint AS oid,
        c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relreplident::text AS identity,
@@ -126,7 +136,11 @@ class Partition:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A relation as the catalogue has it; `kind`, `persistence` and `identity` are pg_class's letters."""
+    """A relation as the catalogue has it; `kind`, `persistence` and `identity` are pg_class's letters.
+
+    Attributes:
+        indexed: columns that an index of all rows begins with, where a value may stand in several rows.
+    """
 
     table: TableName
     oid: int
@@ -146,6 +160,7 @@ class SourceTable:
     size_bytes: int
     columns: tuple[SourceColumn, ...]
     unique: tuple[UniqueIndex, ...]
+    indexed: frozenset[str]
     partitions: tuple[Partition, ...]
 
     @property
@@ -160,11 +175,16 @@ def read_tables(client: SourceClient, tables: Iterable[TableName]) -> dict[Table
     oids = [row["oid"] for row in found]
     columns = _by_oid(client.rows(_COLUMNS, (oids,)))
     unique = _by_oid(client.rows(_UNIQUE, (oids,)))
+    indexed = _by_oid(client.rows(_LED, (oids,)))
     roots = [row["oid"] for row in found if row["kind"] == "p"]
     partitions = _by_oid(client.rows(_PARTITIONS, (roots,)), "root") if roots else {}
     return {
         TableName(row["schema"], row["name"]): _table(
-            row, columns.get(row["oid"], ()), unique.get(row["oid"], ()), partitions.get(row["oid"], ())
+            row,
+            columns.get(row["oid"], ()),
+            unique.get(row["oid"], ()),
+            frozenset(one["name"] for one in indexed.get(row["oid"], ())),
+            partitions.get(row["oid"], ()),
         )
         for row in found
     }
@@ -182,7 +202,9 @@ def _by_oid(rows: Sequence[Row], key: str = "oid") -> dict[int, list[Row]]:
     return grouped
 
 
-def _table(row: Row, columns: Sequence[Row], unique: Sequence[Row], parts: Sequence[Row]) -> SourceTable:
+def _table(
+    row: Row, columns: Sequence[Row], unique: Sequence[Row], indexed: frozenset[str], parts: Sequence[Row]
+) -> SourceTable:
     return SourceTable(
         table=TableName(row["schema"], row["name"]),
         oid=row["oid"],
@@ -202,6 +224,7 @@ def _table(row: Row, columns: Sequence[Row], unique: Sequence[Row], parts: Seque
         size_bytes=row["size_bytes"] or 0,
         columns=tuple(_column(column) for column in columns),
         unique=tuple(_unique(index) for index in unique),
+        indexed=indexed,
         partitions=tuple(_partition(part) for part in parts),
     )
 
