@@ -54,6 +54,8 @@ def test_kills_and_truncate_change_no_result(bench: TransformBench) -> None:
     bench.write(base, orders.envelopes(200))
     bench.wait_for(base, groups)
     wait_for_batches(bench, documents, 2)
+    status = bench.status(documents[0]["name"])
+    assert 0 < float(str(status["max_boundary_pause_ms"])) < 60_000
     bench.write(base, orders.envelopes(100))
     bench.engines.kill("spark")
     for document in documents:

@@ -27,8 +27,9 @@ class JobStatus(BaseModel):
         code, message: what it failed of last; never a value of a row.
         start_offset: where in the table's topic its present state began.
         restarts: since the application started.
-        batches: batches finished, each with a checkpoint.
-        last_boundary_pause_ms, max_boundary_pause_ms: for how long nothing was computed between two batches.
+        batches: since the application started, finished with a checkpoint and followed by another.
+        last_boundary_pause_ms, max_boundary_pause_ms: from the end of one batch's reading until the next one
+            runs.
     """
 
     state: str

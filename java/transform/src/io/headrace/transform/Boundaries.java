@@ -1,65 +1,103 @@
 package io.headrace.transform;
 
-import java.time.Instant;
-import org.apache.spark.sql.streaming.StreamingQuery;
-import org.apache.spark.sql.streaming.StreamingQueryProgress;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Properties;
+import java.util.UUID;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerStageCompleted;
+import org.apache.spark.scheduler.SparkListenerStageSubmitted;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.scheduler.SparkListenerTaskStart;
 
 /**
- * How long a view stands still between two batches: from the end of one batch's reading to the beginning of the next
- * one's, taken from the progress Spark keeps. A trigger's time beyond the batch's own duration is that pause.
+ * How long views stand still between two batches: from the end of the first task of one batch, the one that reads,
+ * until all tasks of the next one run.
+ *
+ * <p>Thread-safe. Spark calls it from one thread of its own, a moment after what it tells.
  */
-final class Boundaries {
-  private static final Logger LOGGER = LoggerFactory.getLogger(Boundaries.class);
-  private static final long LONG_MS = 1000;
+final class Boundaries extends SparkListener {
+  /** What Spark puts into the properties of each job of a streaming query. */
+  private static final String RUN = "spark.jobGroup.id";
+  private static final String BATCH = "streaming.sql.batchId";
 
-  private final long _batchMs;
-  private long _seen = -1;
-  private Instant _began;
-  private long _batches;
-  private Long _lastPauseMs;
-  private Long _maxPauseMs;
+  private final Map<String, Run> _runs = new HashMap<>();
+  private final Map<Integer, Stage> _stages = new HashMap<>();
 
-  Boundaries(long batchMs) {
-    _batchMs = batchMs;
+  private record Stage(String run, long batch) {
   }
 
-  void learn(StreamingQuery query) {
-    for (StreamingQueryProgress progress : query.recentProgress()) {
-      if (progress.batchId() <= _seen) {
-        continue;
-      }
-      Instant began = Instant.parse(progress.timestamp());
-      if (_began != null && progress.batchId() == _seen + 1) {
-        _lastPauseMs = Math.max(0, began.toEpochMilli() - _began.toEpochMilli() - _batchMs);
-        if (_lastPauseMs > LONG_MS) {
-          LOGGER.info("{}: stood still for {} ms between two batches; the second: {}", query.name(), _lastPauseMs,
-              progress.durationMs());
+  /** Where one run of a query is. */
+  private static final class Run {
+    private final Pauses _pauses;
+    private long _batch = -1;
+    private long _endedMs;
+    private long _endedBeforeMs;
+
+    private Run(Pauses pauses) {
+      _pauses = pauses;
+    }
+
+    private void taskStarts(long batch, long atMs) {
+      if (batch != _batch) {
+        _endedBeforeMs = _endedMs;
+        _endedMs = 0;
+        _batch = batch;
+        if (_endedBeforeMs > 0) {
+          _pauses.begin();
         }
-        _maxPauseMs = _maxPauseMs == null ? _lastPauseMs : Math.max(_maxPauseMs, _lastPauseMs);
       }
-      _began = began;
-      _seen = progress.batchId();
-      _batches++;
+      if (_endedBeforeMs > 0) {
+        _pauses.reaches(atMs - _endedBeforeMs);
+      }
+    }
+
+    private void taskEnds(long batch, long atMs) {
+      _batch = batch;
+      if (_endedMs == 0) {
+        _endedMs = atMs;
+      }
     }
   }
 
-  /** What follows is another query's: its first batch has none before it. */
-  void queryEnds() {
-    _seen = -1;
-    _began = null;
+  /** From now on this run of a query counts for the view. */
+  synchronized void watch(UUID run, Pauses pauses) {
+    _runs.put(run.toString(), new Run(pauses));
   }
 
-  long batches() {
-    return _batches;
+  /** What follows is another run: its first batch has none before it. */
+  synchronized void forget(UUID run) {
+    _runs.remove(run.toString());
   }
 
-  Long lastPauseMs() {
-    return _lastPauseMs;
+  @Override
+  public synchronized void onStageSubmitted(SparkListenerStageSubmitted submitted) {
+    Properties properties = submitted.properties();
+    String run = properties == null ? null : properties.getProperty(RUN);
+    String batch = properties == null ? null : properties.getProperty(BATCH);
+    if (run != null && batch != null) {
+      _stages.put(submitted.stageInfo().stageId(), new Stage(run, Long.parseLong(batch)));
+    }
   }
 
-  Long maxPauseMs() {
-    return _maxPauseMs;
+  @Override
+  public synchronized void onStageCompleted(SparkListenerStageCompleted completed) {
+    _stages.remove(completed.stageInfo().stageId());
+  }
+
+  @Override
+  public synchronized void onTaskStart(SparkListenerTaskStart started) {
+    Stage stage = _stages.get(started.stageId());
+    if (stage != null && _runs.containsKey(stage.run())) {
+      _runs.get(stage.run()).taskStarts(stage.batch(), started.taskInfo().launchTime());
+    }
+  }
+
+  @Override
+  public synchronized void onTaskEnd(SparkListenerTaskEnd ended) {
+    Stage stage = _stages.get(ended.stageId());
+    if (stage != null && _runs.containsKey(stage.run())) {
+      _runs.get(stage.run()).taskEnds(stage.batch(), ended.taskInfo().finishTime());
+    }
   }
 }

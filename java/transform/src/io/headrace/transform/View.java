@@ -27,7 +27,6 @@ final class View {
   private static final Logger LOGGER = LoggerFactory.getLogger(View.class);
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
-  private static final long LOOK_MS = 1000;
 
   private final SparkSession _spark;
   private final Settings _settings;
@@ -35,6 +34,7 @@ final class View {
   private final ViewDocument _document;
   private final Thread _thread;
   private final Boundaries _boundaries;
+  private final Pauses _pauses = new Pauses();
   private final ReentrantLock _lock = new ReentrantLock();
   private final Condition _changed = _lock.newCondition();
 
@@ -47,14 +47,15 @@ final class View {
   private StreamingQuery _query;
 
   /** Spark resolves the whole query: it throws whatever Spark does not understand in the document. */
-  View(SparkSession spark, Settings settings, ViewStore store, ViewDocument document, long startOffset) {
+  View(SparkSession spark, Settings settings, ViewStore store, Boundaries boundaries, ViewDocument document,
+      long startOffset) {
     _spark = spark;
     _settings = settings;
     _store = store;
+    _boundaries = boundaries;
     _document = document;
     _startOffset = startOffset;
     _results = results();
-    _boundaries = new Boundaries(settings.batchMs());
     _thread = new Thread(this::run, "view-" + document.name());
     _thread.setDaemon(true);
   }
@@ -86,7 +87,7 @@ final class View {
     try {
       boolean told = _state != State.RUNNING && _failure != null;
       return new ViewStatus(_state, told ? _failure.code() : null, told ? _failure.message() : null, _startOffset,
-          _restarts, _boundaries.batches(), _boundaries.lastPauseMs(), _boundaries.maxPauseMs());
+          _restarts, _pauses.count(), _pauses.lastMs(), _pauses.longestMs());
     } finally {
       _lock.unlock();
     }
@@ -141,24 +142,12 @@ final class View {
       if (!removed()) {
         change(State.RUNNING, null);
       }
-      while (!_query.awaitTermination(LOOK_MS)) {
-        // Spark keeps the progress of two batches only.
-        learn();
-      }
+      _query.awaitTermination();
       return removed() ? null : new Failure("query-failed", "the query was stopped", true);
     } catch (StreamingQueryException e) {
       return stopped(e);
     } finally {
       stopQuery();
-    }
-  }
-
-  private void learn() {
-    _lock.lock();
-    try {
-      _boundaries.learn(_query);
-    } finally {
-      _lock.unlock();
     }
   }
 
@@ -229,6 +218,7 @@ final class View {
   private void begin(DataStreamWriter<Row> writer)
       throws Exception {
     StreamingQuery query = writer.start();
+    _boundaries.watch(query.runId(), _pauses);
     _lock.lock();
     try {
       _query = query;
@@ -246,14 +236,14 @@ final class View {
     _lock.lock();
     try {
       query = _query;
-      if (query != null) {
-        _boundaries.learn(query);
-        _boundaries.queryEnds();
-      }
     } finally {
       _lock.unlock();
     }
-    if (query != null && query.isActive()) {
+    if (query == null) {
+      return;
+    }
+    _boundaries.forget(query.runId());
+    if (query.isActive()) {
       try {
         query.stop();
       } catch (Exception e) {

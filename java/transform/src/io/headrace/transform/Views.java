@@ -18,12 +18,14 @@ final class Views {
   private final SparkSession _spark;
   private final Settings _settings;
   private final ViewStore _store;
+  private final Boundaries _boundaries = new Boundaries();
   private final Map<String, View> _views = new ConcurrentSkipListMap<>();
 
   Views(SparkSession spark, Settings settings, ViewStore store) {
     _spark = spark;
     _settings = settings;
     _store = store;
+    spark.sparkContext().addSparkListener(_boundaries);
   }
 
   /** Starts every view that was kept. */
@@ -79,7 +81,7 @@ final class Views {
   private View understood(String name, JsonNode json, long startOffset)
       throws Refused {
     try {
-      return new View(_spark, _settings, _store, ViewDocument.parse(json, name), startOffset);
+      return new View(_spark, _settings, _store, _boundaries, ViewDocument.parse(json, name), startOffset);
     } catch (ViewDocument.UnknownField e) {
       throw new Refused("document-refused", e.getMessage());
     } catch (RuntimeException e) {
