@@ -77,14 +77,13 @@ def freshness_command(
         first = next_id(session, READINGS)
         with output.progress("freshness") as line:
             line.step(f"warming up, {warm} rows")
-            warm_up(lambda row: commit_reading(session, row), paths[0], column="id", first=first, count=warm)
+            warm_up(lambda row: commit_reading(session, row), paths[0], first=first, count=warm)
             first += warm
             for number in range(runs):
                 found.append(
                     measure(
                         lambda row: commit_reading(session, row),
                         paths,
-                        column="id",
                         first=first + number * count,
                         count=count,
                         gap_s=(0.2, max(0.2, longest_gap)),
@@ -136,8 +135,6 @@ def sustained_command(
         path = row_path(project, connections.pinot, READINGS)
         with output.progress("sustained") as line:
             for _ in range(runs):
-                session.execute("UPDATE readings SET seq = 0 WHERE seq <> 0")
-                time.sleep(2)  # the reset is part of no measurement
                 result = sustain(
                     session,
                     path,
@@ -251,16 +248,19 @@ def _session(project: Project) -> Generator[Connection]:
         yield session
 
 
-def row_path(project: Project, pinot: PinotClient, table: str, name: str = "headrace") -> freshness.Path:
+def row_path(
+    project: Project, pinot: PinotClient, table: str, name: str = "headrace", column: str = "id"
+) -> freshness.Path:
     """Where rows of a table or a view become visible.
 
     Args:
         name: what the path is called in a measurement.
+        column: what tells the rows apart.
     """
     from headrace.hops.serve import directory
     from headrace.verify.freshness import Path as RowPath
 
-    return RowPath(name, pinot, directory.resolve(pinot, project.name, table).physical)
+    return RowPath(name, pinot, directory.resolve(pinot, project.name, table).physical, column)
 
 
 def next_id(session: Connection, table: str) -> int:

@@ -16,7 +16,7 @@ from headrace.cli.options import Json
 if TYPE_CHECKING:
     from headrace.hops.transform.client import SparkClient
     from headrace.verify.bench_tables import Connection
-    from headrace.verify.freshness import Path
+    from headrace.verify.freshness import Measurement, Path
 
 app = bench.app
 
@@ -25,7 +25,6 @@ SQL = """SELECT device, count(*) AS readings, sum(value) AS total, avg(value) AS
 FROM readings GROUP BY device"""
 PROBE_DEVICES = 1_000_000
 """Devices of the measured rows begin here: each makes a group of its own."""
-_COLUMN = "device"
 _WARM_UP = 100
 _CATCH_UP_S = 600.0
 
@@ -70,23 +69,23 @@ def views_command(
         output.progress("views") as line,
     ):
         assert connections.spark is not None
-        paths = [bench.row_path(project, connections.pinot, name, name) for name in (VIEW, READINGS)]
+        ways = {VIEW: "device", READINGS: "id"}
+        paths = [bench.row_path(project, connections.pinot, name, name, key) for name, key in ways.items()]
         first = PROBE_DEVICES + bench.next_id(session, READINGS)
         load = Load(rate, 3 * seconds + 1200, bench.next_id(session, READINGS) + 10 * PROBE_DEVICES)
         threading.Thread(target=load.run, args=(loading,), daemon=True).start()
-        count = max(20, int(seconds / 0.4))
         probes = _Probes(session, first, line)
         probes.warm_up(paths[0], _WARM_UP)
         with _Pauses(connections.spark) as pauses:
-            results = probes.measure(paths, count)
+            results = probes.measure(paths, seconds)
         if beside:
             slower = replace(paths[0], name=f"{VIEW} in micro-batches")
             with micro_batches(connections.spark):
                 probes.warm_up(slower, _WARM_UP // 10)
-                results |= probes.measure([slower, replace(paths[1], name=f"{READINGS} meanwhile")], count)
+                results |= probes.measure([slower, replace(paths[1], name=f"{READINGS} meanwhile")], seconds)
         if load.failure is not None:
             raise load.failure
-        line.finish(f"{count} rows, {len(pauses.told_ms)} checkpoints")
+        line.finish(f"{len(results[VIEW])} rows, {len(pauses.told_ms)} checkpoints")
     _answer(rate, {name: Distribution.of(times).as_dict() for name, times in results.items()}, pauses.told_ms)
 
 
@@ -105,22 +104,33 @@ class _Probes:
         self.line.step("warming up")
         first = self._take(1 + count)
         self._commit(first)
-        path.wait(_COLUMN, first, time.perf_counter(), _CATCH_UP_S)
-        warm_up(self._commit, path, column=_COLUMN, first=first + 1, count=count)
+        path.wait(first, time.perf_counter(), _CATCH_UP_S)
+        warm_up(self._commit, path, first=first + 1, count=count)
 
-    def measure(self, paths: Sequence[Path], count: int) -> dict[str, list[float]]:
-        """Times in milliseconds by path."""
+    def measure(self, paths: Sequence[Path], seconds: float) -> dict[str, list[float]]:
+        """Times in milliseconds by path, of rows that are committed for so long."""
         from headrace.verify.freshness import measure
 
-        return measure(
+        over = threading.Event()
+        alarm = threading.Timer(seconds, over.set)
+        alarm.daemon = True
+        alarm.start()
+        began = time.monotonic()
+
+        def tell(_done: int, _all_rows: int, _so_far: Measurement) -> None:
+            self.line.step("rows", time.monotonic() - began, seconds)
+
+        times_ms = measure(
             self._commit,
             paths,
-            column=_COLUMN,
-            first=self._take(count),
-            count=count,
+            first=self.next_row,
+            count=1_000_000,
             gap_s=(0.05, 0.5),
-            progress=lambda done, every, _: self.line.step("rows", done, every),
+            stop=over,
+            progress=tell,
         ).times_ms
+        self.next_row += len(times_ms[paths[0].name])
+        return times_ms
 
     def _take(self, count: int) -> int:
         first, self.next_row = self.next_row, self.next_row + count
@@ -153,9 +163,10 @@ class _Pauses:
         known: int | None = None
         while not self._ended.wait(1.0):
             [status] = self.spark.jobs().values()
-            pause = status.last_boundary_pause_ms
-            if known is not None and status.batches > known and pause is not None:
-                self.told_ms.append(pause)
+            if known is not None and status.batches > known:
+                if status.last_boundary_pause_ms is None:
+                    continue  # the batch has only begun
+                self.told_ms.append(status.last_boundary_pause_ms)
             known = status.batches
 
 

@@ -104,7 +104,6 @@ class Live:
             measure(
                 lambda number: commit_pulse(session, number),
                 paths,
-                column="id",
                 first=int(time.time()),
                 count=1_000_000,
                 gap_s=(0.05, 0.25),

@@ -66,15 +66,15 @@ def commit_bulk(connection: Connection, *, served: bool, first: int, last: int) 
     connection.execute(into + _FILL, (first, last))
 
 
-def commit_batch(connection: Connection, *, first: int, inserts: int, updates: range, seq: int) -> None:
-    """Commit new rows from `first` on and updates of others in one transaction, all with this `seq`."""
+def commit_batch(connection: Connection, *, updates: range, first: int, inserts: int) -> None:
+    """Commit updates of rows and new ones from `first` on in one transaction, which ends with a new row."""
     with connection.pipeline(), connection.transaction():
         connection.execute(
-            "INSERT INTO readings SELECT n, %s, n %% 5000, 'new', 1.5, NULL, true, now()"
-            " FROM generate_series(%s::bigint, %s::bigint) n",
-            (seq, first, first + inserts - 1),
+            "UPDATE readings SET seq = seq + 1, status = 'ok', value = value + 1 WHERE id = ANY(%s)",
+            (list(updates),),
         )
         connection.execute(
-            "UPDATE readings SET seq = %s, status = 'ok', value = value + 1 WHERE id = ANY(%s)",
-            (seq, list(updates)),
+            "INSERT INTO readings SELECT n, 0, n %% 5000, 'new', 1.5, NULL, true, now()"
+            " FROM generate_series(%s::bigint, %s::bigint) n",
+            (first, first + inserts - 1),
         )

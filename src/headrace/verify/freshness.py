@@ -77,15 +77,20 @@ def histogram(times_ms: Sequence[float], *, width: int = 40) -> list[str]:
 
 @dataclass(frozen=True)
 class Path:
-    """One way a row can take: where its rows become visible."""
+    """One way a row can take: where its rows become visible.
+
+    Attributes:
+        column: what tells its rows apart: the key, or one that is looked up as quickly.
+    """
 
     name: str
     pinot: PinotClient
     physical: str
+    column: str = "id"
 
-    def sees(self, column: str, value: int) -> bool:
+    def sees(self, value: int) -> bool:
         """Whether a query shows the row now; what passes by itself counts as not yet."""
-        sql = f'SELECT COUNT(*) FROM {self.physical} WHERE "{column}" = {value}'  # noqa: S608
+        sql = f'SELECT COUNT(*) FROM {self.physical} WHERE "{self.column}" = {value}'  # noqa: S608
         try:
             rows = answer.read(self.pinot.query(sql)).rows
         except (answer.Transient, answer.Unserved):
@@ -98,10 +103,10 @@ class Path:
             return False
         return bool(rows and int(str(rows[0][0])) > 0)
 
-    def wait(self, column: str, value: int, committed_at: float, patience_s: float) -> float:
+    def wait(self, value: int, committed_at: float, patience_s: float) -> float:
         """Milliseconds from the commit (`time.perf_counter`) until the row was seen."""
         while True:
-            seen = self.sees(column, value)
+            seen = self.sees(value)
             now = time.perf_counter()
             if seen:
                 return (now - committed_at) * 1000
@@ -124,7 +129,7 @@ class Measurement:
         return Distribution.of(self.times_ms[path])
 
 
-def warm_up(commit: Callable[[int], None], path: Path, *, column: str, first: int, count: int) -> None:
+def warm_up(commit: Callable[[int], None], path: Path, *, first: int, count: int) -> None:
     """Send rows one behind the other, unmeasured, and wait for each.
 
     A JVM runs code it has seen some hundred times several times faster than at first; what is measured after
@@ -132,14 +137,13 @@ def warm_up(commit: Callable[[int], None], path: Path, *, column: str, first: in
     """
     for value in range(first, first + count):
         commit(value)
-        path.wait(column, value, time.perf_counter(), NEVER_SEEN_S)
+        path.wait(value, time.perf_counter(), NEVER_SEEN_S)
 
 
 def measure(
     commit: Callable[[int], None],
     paths: Sequence[Path],
     *,
-    column: str,
     first: int,
     count: int,
     gap_s: tuple[float, float],
@@ -151,7 +155,7 @@ def measure(
     """Commit single rows at random moments and wait for each on all paths at once.
 
     Args:
-        commit: commits a row whose `column` is the number it is given; returns when it is committed.
+        commit: commits a row that the number it is given tells apart; returns when it is committed.
         paths: where to look; several are looked at side by side for the same commit.
         first: the first number; numbers go up from it.
         count: how many rows.
@@ -171,14 +175,13 @@ def measure(
         value = first + number
         commit(value)
         committed_at = time.perf_counter()
-        _wait_on_all(paths, column, value, committed_at, patience_s, result)
+        _wait_on_all(paths, value, committed_at, patience_s, result)
         progress(number + 1, count, result)
     return result
 
 
 def _wait_on_all(
     paths: Sequence[Path],
-    column: str,
     value: int,
     committed_at: float,
     patience_s: float,
@@ -189,7 +192,7 @@ def _wait_on_all(
 
     def look(path: Path) -> None:
         try:
-            result.times_ms[path.name].append(path.wait(column, value, committed_at, patience_s))
+            result.times_ms[path.name].append(path.wait(value, committed_at, patience_s))
         except HeadraceError as error:
             failures.append(error)
 

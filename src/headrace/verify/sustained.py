@@ -1,7 +1,7 @@
 """Freshness of every transaction under a steady load.
 
-Promise: the load keeps to the clock, whatever the answers do. Every transaction carries a number that all its
-rows hold; the first query that shows a number that high tells when it became visible. Transactions that were
+Promise: the load keeps to the clock, whatever the answers do. The last change of every transaction is a new
+row; the first query that shows it tells when all of the transaction became visible. Transactions that were
 committed but not yet seen at the end are waited for: none is left out.
 """
 
@@ -20,8 +20,11 @@ from headrace.verify.bench_tables import Connection, commit_batch
 from headrace.verify.freshness import NEVER_SEEN_S, Path
 
 CHANGES_PER_TRANSACTION = 20
+_INSERTS = CHANGES_PER_TRANSACTION // 2
 _ASK_PAUSE_S = 0.01
-"""Each question scans the rows of a segment: without a pause the observer is a load of its own."""
+"""Without a pause the observer is a load of its own, and so it is if it asks for anything but keys."""
+_LOOK_AHEAD = 100
+"""Transactions that a question asks for."""
 _UPDATE_SPAN = 20_000
 """Updates go to the rows of the last few seconds up to minutes: in the consuming segment and before it."""
 
@@ -44,23 +47,26 @@ class Load:
     def run(self, connection: Connection) -> None:
         """Commit until the time is over; a failure is kept for whoever waits."""
         source = random.Random(1)  # noqa: S311
-        half = CHANGES_PER_TRANSACTION // 2
         next_id, began = self.first_id, time.perf_counter()
         try:
             for number in range(int(self.changes_per_s * self.duration_s / CHANGES_PER_TRANSACTION)):
                 due = began + number * CHANGES_PER_TRANSACTION / self.changes_per_s
                 time.sleep(max(0.0, due - time.perf_counter()))
                 span = min(_UPDATE_SPAN, next_id - self.first_id)
-                start = next_id - source.randint(min(half, span), span) if span else next_id
-                updates = range(start, min(start + half, next_id))
-                commit_batch(connection, first=next_id, inserts=half, updates=updates, seq=number + 1)
+                start = next_id - source.randint(min(_INSERTS, span), span) if span else next_id
+                updates = range(start, min(start + _INSERTS, next_id))
+                commit_batch(connection, updates=updates, first=next_id, inserts=_INSERTS)
                 self.committed_at.append(time.perf_counter())
                 self.late_ms = max(self.late_ms, (time.perf_counter() - due) * 1000)
-                next_id += half
+                next_id += _INSERTS
         except Exception as error:  # kept for whoever waits
             self.failure = error
         finally:
             self.finished = True
+
+    def last_id(self, number: int) -> int:
+        """The row that the transaction of this number, from 0 on, ends with."""
+        return self.first_id + (number + 1) * _INSERTS - 1
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,9 @@ def sustain(
     queries, advanced_at = 0, began
     while not (load.finished and len(times_ms) >= len(load.committed_at)):
         asked_at = time.perf_counter()
-        seen = _highest(path, len(times_ms))
+        seen = _seen(path, load, len(times_ms))
         now, queries = time.perf_counter(), queries + 1
-        if seen is not None and seen > len(times_ms):
+        if seen > len(times_ms):
             # Seen before the commit's own answer came back: it counts from there on.
             times_ms += [max(0.0, now - at) * 1000 for at in _commits(load, len(times_ms), seen)]
             advanced_at = now
@@ -150,12 +156,14 @@ def _commits(load: Load, known: int, seen: int) -> list[float]:
     return load.committed_at[known:seen]
 
 
-def _highest(path: Path, known: int) -> int | None:
-    sql = f"SELECT MAX(seq) FROM {path.physical} WHERE seq > {known}"  # noqa: S608
+def _seen(path: Path, load: Load, known: int) -> int:
+    """How many transactions a query shows, of which so many are known already."""
+    ids = ", ".join(str(load.last_id(number)) for number in range(known, known + _LOOK_AHEAD))
+    sql = f"SELECT MAX(id) FROM {path.physical} WHERE id IN ({ids})"  # noqa: S608
     try:
         rows = answer.read(path.pinot.query(sql)).rows
     except (answer.Transient, answer.Unserved):
         time.sleep(0.005)
-        return None
-    value = float(str(rows[0][0])) if rows else -1.0
-    return int(value) if value > known else None
+        return known
+    highest = float(str(rows[0][0])) if rows else -1.0
+    return known if highest < load.first_id else (int(highest) - load.first_id + 1) // _INSERTS
