@@ -63,17 +63,20 @@ def projects(place: Path) -> list[ProjectFolder]:
 
 
 def sections(folder: ProjectFolder, since: float) -> list[tuple[str, str]]:
-    """Title and text of each log written to since then, and of each JVM that runs."""
+    """Title and text of each log, and of each JVM that runs; nothing of what ended before `since`."""
     name = folder.directory.name
+    running = {
+        engine.name: engine.process.pid
+        for engine in read_engines(folder).engines
+        if engine.process and engine.process.alive()
+    }
     found = [
         (f"{log.name} of {name}", "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:]))
         for log in sorted(folder.logs.glob("*.log"))
-        if log.stat().st_mtime >= since
+        if log.stem in running or log.stat().st_mtime >= since
     ]
-    for engine in read_engines(folder).engines:
-        if found and engine.heap_mb and engine.process and engine.process.alive():
-            found.append((f"threads of {engine.name} of {name}", threads(engine.process.pid)))
-    return found
+    jvms = [engine for engine in read_engines(folder).engines if engine.heap_mb and engine.name in running]
+    return found + [(f"threads of {one.name} of {name}", threads(running[one.name])) for one in jvms]
 
 
 def threads(pid: int) -> str:
