@@ -184,7 +184,17 @@ class Docker:
             HeadraceError: `image-build-failed` with the build's last words.
         """
         kept: deque[str] = deque(maxlen=_LINES_KEPT)
-        command = [*self.command, "build", "--network", "host", "-f", str(folder / dockerfile), "-t", tag]
+        command = [
+            *self.command,
+            "build",
+            "--force-rm",
+            "--network",
+            "host",
+            "-f",
+            str(folder / dockerfile),
+            "-t",
+            tag,
+        ]
         command += [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
         with _reading([*command, str(folder)]) as (process, lines):
             for line in _told(lines):
