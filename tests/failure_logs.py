@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from headrace.engines import jdk
+from headrace.engines.compose.docker import Docker
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.record import read_engines
+from headrace.errors import HeadraceError
 
 LAST_LINES = 40
 MOST_THREADS = 40
@@ -36,37 +38,33 @@ def pytest_runtest_makereport(
     if item.get_closest_marker("compose"):
         report.sections += containers()
     elif item.get_closest_marker("engines"):
-        basetemp = item.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-        folders = {*projects(Path(tempfile.gettempdir())), *projects(basetemp)}
-        for folder in sorted(folders, key=lambda one: one.directory):
+        for folder in projects(Path(tempfile.gettempdir())):
             report.sections += sections(folder, since=item.stash.get(_STARTED, 0.0))
     return report
 
 
 def containers() -> list[tuple[str, str]]:
     """Name and last words of each container of headrace, also of those that have ended."""
-    listed = ["docker", "ps", "-a", "--filter", "name=^headrace-", "--format", "{{.Names}}"]
-    names = subprocess.run(listed, capture_output=True, text=True).stdout.split()
-    return [
-        (f"logs of {name}", _words(["docker", "logs", "--tail", str(LAST_LINES), name])) for name in names
-    ]
-
-
-def _words(command: list[str]) -> str:
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    try:
+        docker = Docker.find()
+        names = docker.run("ps", "-a", "--filter", "name=^headrace-", "--format", "{{.Names}}").split()
+        return [(f"logs of {name}", "\n".join(docker.log(name, LAST_LINES))) for name in names]
+    except HeadraceError as error:
+        return [("containers", str(error))]
 
 
 def projects(place: Path) -> list[ProjectFolder]:
-    """The project folders at most three levels below."""
+    """The project folders at most three levels below, as deep as pytest's own folders lie."""
     found = [path for depth in ("*", "*/*", "*/*/*") for path in place.glob(f"{depth}/.headrace")]
-    return [ProjectFolder(path.parent) for path in found]
+    folders = {ProjectFolder.of(path.parent) for path in found}
+    return sorted(folders, key=lambda folder: folder.directory)
 
 
 def sections(folder: ProjectFolder, since: float) -> list[tuple[str, str]]:
     """Title and text of each log, and of each JVM that runs; nothing of what ended before `since`."""
     name = folder.directory.name
     running = {
-        engine.name: engine.process.pid
+        engine.name: engine
         for engine in read_engines(folder).engines
         if engine.process and engine.process.alive()
     }
@@ -75,8 +73,8 @@ def sections(folder: ProjectFolder, since: float) -> list[tuple[str, str]]:
         for log in sorted(folder.logs.glob("*.log"))
         if log.stem in running or log.stat().st_mtime >= since
     ]
-    jvms = [engine for engine in read_engines(folder).engines if engine.heap_mb and engine.name in running]
-    return found + [(f"threads of {one.name} of {name}", threads(running[one.name])) for one in jvms]
+    jvms = [engine for engine in running.values() if engine.heap_mb]
+    return found + [(f"threads of {one.name} of {name}", threads(one.process.pid)) for one in jvms]
 
 
 def threads(pid: int) -> str:
@@ -85,7 +83,7 @@ def threads(pid: int) -> str:
         printed = subprocess.run(
             [jdk.find().home / "bin" / "jstack", str(pid)], capture_output=True, text=True, timeout=30
         ).stdout
-    except subprocess.TimeoutExpired:
-        return "the JVM does not answer"
+    except (subprocess.TimeoutExpired, OSError, HeadraceError) as error:
+        return f"not known: {error}"
     told = [one for one in printed.split("\n\n") if "headrace" in one or "onsumer" in one]
     return "\n\n".join(told[:MOST_THREADS])
