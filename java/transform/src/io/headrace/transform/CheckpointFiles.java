@@ -15,8 +15,8 @@ import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
  * Hadoop's local file system, which holds the checkpoints, without its processes: where Hadoop's native library is
- * missing it starts a {@code chmod} for every file it creates, and the end of a batch creates eight of them one after
- * the other, each for 25 ms.
+ * missing it starts a {@code chmod} for every file it creates, one after the other, while a view stands still at the
+ * end of a batch.
  */
 final class CheckpointFiles {
   private CheckpointFiles() {
