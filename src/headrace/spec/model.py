@@ -35,7 +35,7 @@ from headrace.spec.table_list import tables_as_mapping
 from headrace.spec.view_list import views_as_mapping
 
 Index = Literal["inverted", "range", "bloom", "json", "text"]
-TableIndex = Literal["inverted", "range", "bloom", "json", "text", "none"]
+TableIndex = Literal[Index, "none"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot", "spark"]
 MaskName = Literal["hash", "redact"]

@@ -103,7 +103,7 @@ def whole_path(
         write()
     committed_at = time.perf_counter()
     # The last row by its key: counting them all each time would take the processors from those on their way.
-    _until(lambda: bulk.sees(first + rows - 1), "the last row is seen by Pinot", pause_s=0.1)
+    bulk.wait(first + rows - 1, committed_at, _TIMEOUT_S)
     _until(lambda: _counted(bulk, first, rows), "all rows are counted by Pinot")
     arrival = Arrival(rows, committed_at - began, time.perf_counter() - committed_at)
     stop.set()
@@ -158,7 +158,7 @@ def _deleted(delete: Callable[[], None]) -> bool:
     return True
 
 
-def _until(done: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S, pause_s: float = 0.02) -> None:
+def _until(done: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() > deadline:
@@ -167,4 +167,4 @@ def _until(done: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S, p
                 f"it was not reached within {timeout_s:.0f} s that {what}",
                 hint="`headrace status`",
             )
-        time.sleep(pause_s)
+        time.sleep(0.02)
