@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from headrace.verify.bench_tables import Connection
     from headrace.verify.freshness import Measurement, Path
 
-app = bench.app
 
 VIEW = "by_device"
 SQL = """SELECT device, count(*) AS readings, sum(value) AS total, avg(value) AS mean
@@ -29,7 +28,7 @@ _WARM_UP = 100
 _CATCH_UP_S = 600.0
 
 
-@app.command("views")
+@bench.app.command("views")
 def views_command(
     rate: Annotated[
         float, typer.Option("--rate", min=20, help="Changes a second beside the measured rows.")

@@ -68,7 +68,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("messages", "headrace.cli.messages:messages", "Show the messages of a topic, decoded."),
     Entry("rejects", "headrace.cli.rejects:rejects", "Show the rows that could not be carried exactly."),
     Entry("compact", "headrace.cli.compact:compact", "Drop old versions of rows that Pinot still stores."),
-    Entry("bench", "headrace.cli.bench_views:app", "Measure freshness and throughput."),
+    Entry("bench", "headrace.cli.bench_commands:app", "Measure freshness and throughput."),
     Entry("demo", "headrace.cli.demo:demo", "See it all in a terminal: rows, freshness, a crash, the proof."),
 )
 

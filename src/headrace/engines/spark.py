@@ -15,7 +15,7 @@ PORTS = ("spark",)
 
 MAIN = "io.headrace.transform.TransformApp"
 
-BATCH_MS = 60_000
+BATCH_MS = 120_000
 """How long a batch lasts: a view stands still for a moment between two, and repeats one after a crash."""
 
 # Spark's own list for Java 17.

@@ -39,7 +39,7 @@ record Settings(int port, Path folder, boolean realTime, long batchMs) {
     }
     return new Settings(Integer.parseInt(stated.get("--port")), Path.of(stated.get("--folder")),
         !stated.getOrDefault("--mode", "real-time").equals("micro-batch"),
-        Long.parseLong(stated.getOrDefault("--batch-ms", "60000")));
+        Long.parseLong(stated.getOrDefault("--batch-ms", "120000")));
   }
 
   SparkSession session() {
@@ -47,6 +47,8 @@ record Settings(int port, Path folder, boolean realTime, long batchMs) {
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.ui.enabled", "false")
+        // Every batch writes its plan down for a page that nobody can open.
+        .config("spark.sql.ui.explainMode", "simple")
         .config("spark.local.dir", folder.resolve("tmp").toString())
         .config("spark.sql.warehouse.dir", folder.resolve("tmp").toUri().toString())
         .config("spark.hadoop.fs.file.impl", CheckpointFiles.Local.class.getName())

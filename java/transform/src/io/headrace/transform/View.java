@@ -27,6 +27,8 @@ final class View {
   private static final Logger LOGGER = LoggerFactory.getLogger(View.class);
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
+  /** What the Kafka connector takes for the end of a topic. */
+  private static final long LATEST = -1;
 
   private final SparkSession _spark;
   private final Settings _settings;
@@ -55,7 +57,7 @@ final class View {
     _boundaries = boundaries;
     _document = document;
     _startOffset = startOffset;
-    _results = results();
+    _results = results(startOffset);
     _thread = new Thread(this::run, "view-" + document.name());
     _thread.setDaemon(true);
   }
@@ -179,12 +181,17 @@ final class View {
     } finally {
       _lock.unlock();
     }
-    _results = results();
+    _results = results(offset);
     LOGGER.info("view {}: TRUNCATE, starts anew at offset {}", _document.name(), offset);
   }
 
-  private Dataset<Row> results() {
-    return new ViewQuery(_document).results(records());
+  /** The same query over what comes from now on, not started and written nowhere. */
+  Dataset<Row> unwritten() {
+    return results(LATEST);
+  }
+
+  private Dataset<Row> results(long fromOffset) {
+    return new ViewQuery(_document).results(records(fromOffset));
   }
 
   private DataStreamWriter<Row> query(Path checkpoint) {
@@ -203,14 +210,14 @@ final class View {
         .option("kafka.compression.type", "none");
   }
 
-  private Dataset<Row> records() {
+  private Dataset<Row> records(long fromOffset) {
     return _spark.readStream().format("kafka")
         .option("kafka.bootstrap.servers", _document.bootstrap())
         .option("kafka.isolation.level", "read_committed")
         .option("kafka.fetch.min.bytes", "1")
         .option("kafka.fetch.max.wait.ms", "100")
         .option("subscribe", _document.input())
-        .option("startingOffsets", "{\"" + _document.input() + "\":{\"0\":" + _startOffset + "}}")
+        .option("startingOffsets", "{\"" + _document.input() + "\":{\"0\":" + fromOffset + "}}")
         .option("failOnDataLoss", "true")
         .load();
   }

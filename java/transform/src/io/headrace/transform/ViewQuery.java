@@ -8,6 +8,7 @@ import io.headrace.transform.ViewDocument.Named;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
@@ -26,6 +27,7 @@ import org.apache.spark.sql.types.StructType;
  * as a Dataset, and a batch waits for that.
  */
 final class ViewQuery {
+  private static final AtomicLong QUERIES = new AtomicLong();
   private static final List<String> SOURCE = List.of("__ts", "__lsn", "__tx");
 
   private final ViewDocument _view;
@@ -44,7 +46,8 @@ final class ViewQuery {
   Dataset<Row> results(Dataset<Row> records) {
     SparkSession spark = records.sparkSession();
     EnvelopeReader reader = new EnvelopeReader(_image, _groups);
-    String name = "headrace_records_" + _view.name();
+    // A name for this query alone: another one over the same view may be in the making.
+    String name = "headrace_records_" + QUERIES.incrementAndGet();
     records.where("value IS NOT NULL")
         .select(col("offset").as("__o"),
             udf(reader, EnvelopeReader.result(_image)).apply(col("offset"), col("value")).as("__e"))

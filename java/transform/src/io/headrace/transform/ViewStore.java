@@ -120,7 +120,7 @@ final class ViewStore {
   }
 
   /** Removes a folder that a stopped query may still write into for a moment. */
-  private static void remove(Path path)
+  static void remove(Path path)
       throws IOException {
     long deadline = System.nanoTime() + LATE_WRITERS.toNanos();
     while (Files.exists(path)) {

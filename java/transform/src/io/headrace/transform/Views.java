@@ -19,12 +19,14 @@ final class Views {
   private final Settings _settings;
   private final ViewStore _store;
   private final Boundaries _boundaries = new Boundaries();
+  private final Rehearsal _rehearsal;
   private final Map<String, View> _views = new ConcurrentSkipListMap<>();
 
   Views(SparkSession spark, Settings settings, ViewStore store) {
     _spark = spark;
     _settings = settings;
     _store = store;
+    _rehearsal = new Rehearsal(settings, _boundaries);
     spark.sparkContext().addSparkListener(_boundaries);
   }
 
@@ -75,6 +77,7 @@ final class Views {
   private void begin(View view) {
     _views.put(view.document().name(), view);
     view.start();
+    _rehearsal.beside(view);
   }
 
   /** Builds the whole query: Spark resolves every name and type without asking Kafka. */
