@@ -171,10 +171,13 @@ def bulk_command(
 ) -> None:
     """Commit many rows at once, by statement and from CSV; how fast they arrive, and how stale others get.
 
+    Before each measurement the engines come to rest: they build segments behind a bulk.
+
     \b
     Example:
       headrace bench bulk --rows 100000
     """
+    from headrace.verify.at_rest import await_rest
     from headrace.verify.bulk import connector_alone, whole_path
 
     rows = min(rows, 50_000) if quick else rows
@@ -189,11 +192,14 @@ def bulk_command(
         for number in range(runs):
             line.step(f"{rows:,} rows, the connector alone")
             session.execute("TRUNCATE bulk_unserved")
+            await_rest(project.directory)
             alone = connector_alone(connections, session, rows=rows)
             line.step(f"{rows:,} rows, the whole path")
             first = next_id(session, "bulk")
+            await_rest(project.directory)
             whole, others = whole_path(session, other, bulk, pulse, first=first, rows=rows)
             line.step(f"{rows:,} rows, from CSV")
+            await_rest(project.directory)
             csv = _from_csv(session, other, bulk, pulse, rows)
             results.append(bench_answers.bulk_figures(alone, whole, csv, others))
             line.step(f"run {number + 1} of {runs} is done")

@@ -35,7 +35,7 @@ def views_command(
     ] = 500.0,
     seconds: Annotated[
         float, typer.Option("--for", metavar="SECONDS", min=5, help="How long it is measured.")
-    ] = 660.0,
+    ] = 1380.0,
     beside: Annotated[
         bool, typer.Option("--micro-batches", help="Then the same with Spark in micro-batches.")
     ] = False,
@@ -45,7 +45,7 @@ def views_command(
 ) -> None:
     """Commit single rows under a steady load; time from each commit to the view and to the table.
 
-    Spark ends a batch once a minute and stands still for a moment: each pause is told.
+    Spark ends a batch every two minutes and stands still for a moment: each pause is told.
 
     \b
     Example:

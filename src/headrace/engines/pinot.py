@@ -58,6 +58,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
         options=(
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
+            *("-XX:InitiatingHeapOccupancyPercent=70", "-XX:-G1UseAdaptiveIHOP", "-XX:G1HeapRegionSize=2m"),
             *quick_compiler_only(),
             # For threads that build segments; without root a priority can only be lowered, which is enough.
             *("-XX:ThreadPriorityPolicy=1", "-XX:-PrintWarnings"),

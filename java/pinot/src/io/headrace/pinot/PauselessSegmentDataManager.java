@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.apache.helix.zookeeper.datamodel.ZNRecord;
 import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
 import org.apache.pinot.common.metrics.ServerMetrics;
 import org.apache.pinot.common.protocols.SegmentCompletionProtocol;
@@ -19,11 +20,13 @@ import org.apache.pinot.spi.stream.LongMsgOffset;
  *
  * <p>Promise: it asks the table for the successor when its last row is indexed and before it is built; it commits within
  * the minute the successor is named by; and as a successor it asks for its own commit only once the controller knows it.
+ * In bulk it takes more rows than declared ({@link FlushPoint}).
  */
 final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   private final PauselessTableDataManager _table;
   private final SegmentZKMetadata _metadata;
   private final ArrivalPartition _partition;
+  private final FlushPoint _flush;
   private final CountDownLatch _known = new CountDownLatch(1);
   private final CountDownLatch _stopping = new CountDownLatch(1);
   private volatile boolean _leaving;
@@ -32,17 +35,35 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   PauselessSegmentDataManager(SegmentZKMetadata metadata, TableConfig tableConfig, PauselessTableDataManager table,
       String indexFolder, IndexLoadingConfig loading, Schema schema, ServerMetrics metrics, ArrivalPartition partition) {
     // Pinot's semaphore lets a consumer begin when the one before has closed: here that is what is not waited for.
-    super(metadata, tableConfig, table, indexFolder, loading, schema, new LLCSegmentName(metadata.getSegmentName()),
+    super(withMostRows(metadata), tableConfig, table, indexFolder, loading, schema, new LLCSegmentName(metadata.getSegmentName()),
         new Semaphore(1), metrics, partition, null);
     _table = table;
     _metadata = metadata;
     _partition = partition;
+    _flush = new FlushPoint(metadata.getSizeThresholdToFlushSegment());
     super.startConsumerThread();
   }
 
   /** Called by Pinot's constructor, when this object is not complete yet. */
   @Override
   protected void startConsumerThread() {
+  }
+
+  private static SegmentZKMetadata withMostRows(SegmentZKMetadata metadata) {
+    SegmentZKMetadata copy = new SegmentZKMetadata(new ZNRecord(metadata.toZNRecord()));
+    copy.setSizeThresholdToFlushSegment(new FlushPoint(metadata.getSizeThresholdToFlushSegment()).mostRows());
+    return copy;
+  }
+
+  /** Pinot asks for the time before each row and each fetch, to see whether the segment is to end here. */
+  @Override
+  protected long now() {
+    long nowMs = super.now();
+    // Null while Pinot's constructor runs.
+    if (_flush != null && _flush.isReached(getSegment().getNumDocsIndexed(), nowMs, _known.getCount() == 0)) {
+      forceCommit();
+    }
+    return nowMs;
   }
 
   SegmentZKMetadata metadata() {

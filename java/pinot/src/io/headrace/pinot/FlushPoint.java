@@ -1,0 +1,52 @@
+package io.headrace.pinot;
+
+/**
+ * When a consuming segment has enough rows to be committed.
+ *
+ * <p>Promise: after the rows the table declares, in a steady flow. While rows come in bulk, or while the controller does
+ * not know the segment yet, it is read on into the same one, up to several times as many: building a segment costs as
+ * much as indexing its rows, and rows wait for the one but not for the other.
+ *
+ * <p>Not thread-safe: the consuming thread asks.
+ */
+final class FlushPoint {
+  /** A table of {@code flush_rows} never has more than this many times as many rows in one segment. */
+  static final int TIMES_IN_BULK = 6;
+  /** Faster than this is a bulk: a large transaction, a snapshot, or what has to be read again. */
+  private static final int BULK_ROWS_PER_S = 5_000;
+  private static final long WINDOW_MS = 1_000;
+
+  private final int _rows;
+  private long _windowFromMs;
+  private int _rowsBeforeWindow;
+  private boolean _isBulk;
+
+  /** @param rows what the table declares */
+  FlushPoint(int rows) {
+    _rows = rows;
+  }
+
+  /** So many rows is the end in any case. */
+  int mostRows() {
+    return (int) Math.min(Integer.MAX_VALUE, (long) _rows * TIMES_IN_BULK);
+  }
+
+  /**
+   * Whether the segment is to be committed now.
+   *
+   * @param rows in the segment
+   * @param nowMs since 1970; asked often, or what is a bulk is learned late
+   * @param isKnown whether the controller knows the segment, so that it could be committed
+   */
+  boolean isReached(int rows, long nowMs, boolean isKnown) {
+    if (_windowFromMs == 0 || nowMs < _windowFromMs) {
+      _windowFromMs = nowMs;
+      _rowsBeforeWindow = rows;
+    } else if (nowMs - _windowFromMs >= WINDOW_MS) {
+      _isBulk = (rows - _rowsBeforeWindow) * 1000L > BULK_ROWS_PER_S * (nowMs - _windowFromMs);
+      _windowFromMs = nowMs;
+      _rowsBeforeWindow = rows;
+    }
+    return rows >= mostRows() || rows >= _rows && isKnown && !_isBulk;
+  }
+}
