@@ -108,11 +108,15 @@ class Pair:
 
 @contextmanager
 def open_pair(
-    engines: Endpoints, name: str, columns: tuple[Column, ...], key: tuple[str, ...] = ("id",)
+    engines: Endpoints,
+    name: str,
+    columns: tuple[Column, ...],
+    key: tuple[str, ...] = ("id",),
+    flush_rows: int | None = None,
 ) -> Iterator[Pair]:
     """Make the table in both systems; remove it at the end."""
     project = "pairs"
-    contract = TableContract(TableName("public", name), name, key, columns)
+    contract = TableContract(TableName("public", name), name, key, columns, flush_rows=flush_rows)
     names = CaptureNames(project, 1)
     topic = names.topic(contract.table)
     admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})

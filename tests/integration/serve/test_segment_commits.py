@@ -147,6 +147,35 @@ def test_many_commits_under_writing(pair: Pair) -> None:
     assert [tuple(row) for row in found] == wanted
 
 
+def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterwards(
+    engines: Endpoints,
+) -> None:
+    declared, number = 1000, 40_000
+    with open_pair(engines, f"bulk_{uuid.uuid4().hex[:8]}", COLUMNS, flush_rows=declared) as pair:
+        for first in range(0, number, 2000):
+            pair.put("c", [{"id": key, "qty": 0} for key in range(first, first + 2000)], source=False)
+        pair.put("u", [{"id": key, "qty": 7} for key in range(declared)], source=False)
+        assert count(pair, after=pair.writer.offset) == number
+        query = f"SELECT SUM(qty) FROM {pair.name}"
+        assert QueryClient(pair.pinot, pair.project).run(query).rows == ((7 * declared,),)
+
+        deadline = time.monotonic() + 90
+        while number + declared - sum(sizes := committed_rows(engines, pair)) >= declared:
+            assert time.monotonic() < deadline, sizes
+            time.sleep(0.2)
+        assert declared < max(sizes) <= 6 * declared
+        assert count(pair) == number
+
+
+def committed_rows(engines: Endpoints, pair: Pair) -> list[int]:
+    """Of each committed segment, versions that are no longer valid included."""
+    url = f"{engines.pinot_controller_url}/segments/{pair.physical}_REALTIME"
+    found = [
+        httpx.get(f"{url}/{name}/metadata", timeout=30).json() for name in pair.pinot.segments(pair.physical)
+    ]
+    return [int(one["segment.total.docs"]) for one in found if one[STATUS] == "DONE"]
+
+
 def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The segment that was begun is dropped and its rows are read again; no answer goes back meanwhile."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dheadrace.segmentMinuteShiftMs=-120000")
