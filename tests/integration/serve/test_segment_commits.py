@@ -157,7 +157,7 @@ def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterw
         pair.put("u", [{"id": key, "qty": 7} for key in range(declared)], source=False)
         assert count(pair, after=pair.writer.offset) == number
         query = f"SELECT SUM(qty) FROM {pair.name}"
-        assert QueryClient(pair.pinot, pair.project).run(query).rows == ((7 * declared,),)
+        assert QueryClient(pair.pinot, pair.project).run(query).rows == [(7 * declared,)]
 
         deadline = time.monotonic() + 90
         while number + declared - sum(sizes := committed_rows(engines, pair)) >= declared:
