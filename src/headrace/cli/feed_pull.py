@@ -170,7 +170,7 @@ def _run(
             line.step(f"{why}; asking again in {wait_s:.1f} s")
 
         def show(at: TableName, written: Written) -> None:
-            line.step(f"{at} {written.rows:,} rows")
+            line.step(str(at), detail=f" {written.rows:,} rows")
 
         with (
             ApiClient(list_options.url, client_options, waiting) as client,

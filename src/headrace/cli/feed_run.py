@@ -57,7 +57,7 @@ def run(
 
         def show(commit: Commit) -> None:
             reached = report.changes / max(time.monotonic() - began, 0.001)
-            line.step(f"{reached:,.0f} changes a second; last: {commit.kind}")
+            line.step("open", detail=f", {reached:,.0f} changes a second; last: {commit.kind}")
 
         if timer is not None:
             timer.start()

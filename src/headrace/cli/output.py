@@ -147,8 +147,8 @@ def visible(text: str) -> str:
 class Progress:
     """What a long step shows while it runs; `step` may be called as often as one likes.
 
-    On a terminal the line is rewritten in place; elsewhere a line appears when the text changes, at most one
-    every five seconds for the same step.
+    On a terminal the line is rewritten in place; elsewhere a line appears when the step changes, and every
+    five seconds while it is the same.
     """
 
     title: str
@@ -156,19 +156,25 @@ class Progress:
     _shown: str = ""
     _shown_at: float = 0.0
 
-    def step(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        """Say what is being done or waited for; with `total`, how far it has got."""
+    def step(
+        self, text: str, done: float | None = None, total: float | None = None, detail: str = ""
+    ) -> None:
+        """Say what is being done or waited for; with `total`, how far it has got.
+
+        Args:
+            detail: shown behind it; another one is no other step.
+        """
         share = f" {100 * done / total:.0f}%" if done is not None and total else ""
-        self._show(f"{self.title}: {text}{share}", important=False)
+        self._show(f"{self.title}: {text}", f"{share}{detail}")
 
     def finish(self, text: str) -> None:
         """Say how it ended, with the seconds it took."""
-        self._show(f"{self.title}: {text} ({time.monotonic() - self._began:.1f} s)", important=True)
+        self._show(f"{self.title}: {text}", f" ({time.monotonic() - self._began:.1f} s)", important=True)
         if _is_terminal(sys.stderr):
             _write(sys.stderr, "")
 
-    def _show(self, line: str, *, important: bool) -> None:
-        now = time.monotonic()
+    def _show(self, step: str, rest: str, *, important: bool = False) -> None:
+        now, line = time.monotonic(), step + rest
         if _is_terminal(sys.stderr):
             if important or now - self._shown_at >= 0.05:
                 columns = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
@@ -176,10 +182,9 @@ class Progress:
                 sys.stderr.flush()
                 self._shown_at = now
             return
-        without_share = line.rstrip("0123456789% ")
-        if important or without_share != self._shown or now - self._shown_at >= 5:
+        if important or step != self._shown or now - self._shown_at >= 5:
             _write(sys.stderr, visible(line))
-            self._shown, self._shown_at = without_share, now
+            self._shown, self._shown_at = step, now
 
 
 @contextmanager

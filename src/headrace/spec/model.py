@@ -105,7 +105,7 @@ class TableOptions(_Part):
         None,
         ge=100,
         le=100_000_000,
-        description="Rows of a segment before Pinot commits it, up to six times as many in bulk; 80,000 when absent.",
+        description="Rows of a segment before its commit, in bulk up to six times as many; 80,000 if absent.",
     )
 
 
@@ -121,7 +121,7 @@ class ViewOptions(_Part):
         None,
         ge=100,
         le=100_000_000,
-        description="Rows of a segment before Pinot commits it, up to six times as many in bulk; 80,000 when absent.",
+        description="Rows of a segment before its commit, in bulk up to six times as many; 80,000 if absent.",
     )
 
 
