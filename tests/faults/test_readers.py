@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 KEYS = 5000
 UPDATES_PER_S = 3000.0
-FLUSH_ROWS = 20_000
-WATCH_S = float(os.environ.get("HEADRACE_TEST_SECONDS", "30"))
+FLUSH_ROWS = 10_000
+WATCH_S = float(os.environ.get("HEADRACE_TEST_SECONDS", "20"))
 KILLS = int(os.environ.get("HEADRACE_TEST_KILLS", "1"))
 
 

@@ -35,7 +35,7 @@ def views_command(
     ] = 500.0,
     seconds: Annotated[
         float, typer.Option("--for", metavar="SECONDS", min=5, help="How long it is measured.")
-    ] = 1380.0,
+    ] = 1260.0,
     beside: Annotated[
         bool, typer.Option("--micro-batches", help="Then the same with Spark in micro-batches.")
     ] = False,

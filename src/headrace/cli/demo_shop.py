@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -52,7 +53,9 @@ def fill(connection: Connection, tell: Tell) -> None:
         tell("the shop of an earlier run goes on")
         return
     size = Size(CUSTOMERS, PRODUCTS, ORDERS)
-    with serving(ServeOptions(port=0, size=size)) as shop, TemporaryDirectory() as folder:
+    # A year that ends where the live shop begins: its days stand side by side in the charts.
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with serving(ServeOptions(port=0, size=size, history_ends=today)) as shop, TemporaryDirectory() as folder:
         _load_catalogue(connection, shop.store, Path(folder), tell)
         _pull(connection, shop.url, Path(folder), tell)
     connection.execute("CREATE TABLE pulse (id bigint PRIMARY KEY, at timestamptz NOT NULL)")

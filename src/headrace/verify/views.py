@@ -4,7 +4,7 @@ Promise: the whole result at one moment of PostgreSQL is compared with what the 
 value, and nothing is called a difference that a write in flight explains. No lock is taken and nothing is
 written but fences.
 
-How: a snapshot of PostgreSQL is opened between two fences. The records of the table between them are told
+How: a snapshot of PostgreSQL is opened between two fences. The records of the table around them are told
 apart by their transactions: those the snapshot sees, then those it does not. Where the first of the others
 stands is the moment in the table's topic; each result carries the offset it is computed up to, and Pinot
 keeps the older ones, so the view can be read as it was there. Should commits have become visible in another
@@ -27,7 +27,7 @@ from headrace.hops.serve.dialect import text as literal
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.query import AFTER_OPTION
 from headrace.hops.topic import messages
-from headrace.hops.topic.client import KafkaClient
+from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.verify.audit import Say
 from headrace.verify.normalise import RowText, pinot_texts, unescaped
 from headrace.verify.served import MAX_LIMIT, ServedRows
@@ -37,6 +37,9 @@ from headrace.verify.verdict import Difference, Fault, TableVerdict
 ATTEMPTS = 20
 KEYS_PER_QUERY = 1_000
 REPORTED = 1_000
+LOGGED_BEFORE_VISIBLE = 5_000
+"""Records before the first fence that are looked at for commits the snapshot does not see yet."""
+
 KINDS = 8
 """A stored version is the version times this, plus the kind of the record."""
 
@@ -102,19 +105,28 @@ class ViewAudit:
         )
 
     def _moment(self, generation: Generation, first: int, last: int, sees: Visibility) -> int | None:
-        """The offset of the first record the snapshot does not see; None when later ones are seen again."""
-        moment: int | None = None
+        """The offset of the first record the snapshot does not see; None when there is no such place.
+
+        A commit is logged a moment before it is visible, longer where it waits for a standby: the snapshot
+        may miss what stands before the first fence, so the search begins some records earlier.
+        """
         topic = generation.capture.topic(generation.source)
-        if first < last:
-            for record in messages.read(self.kafka, topic, start={0: first}):
-                if record.offset >= last:
-                    break
-                source = cast("dict[str, int]", record.document.get("source") or {})
-                seen = sees.sees(source.get("txId") or -1)
-                if not seen and moment is None:
-                    moment = record.offset
-                if seen and moment is not None:
-                    return None
+        oldest = self.kafka.offsets([topic], Edge.START)[topic][0]
+        begin = max(oldest, first - LOGGED_BEFORE_VISIBLE)
+        moment: int | None = None
+        if begin == last:
+            return last
+        for record in messages.read(self.kafka, topic, start={0: begin}):
+            if record.offset >= last:
+                break
+            source = cast("dict[str, int]", record.document.get("source") or {})
+            seen = sees.sees(source.get("txId") or -1)
+            if not seen and moment is None:
+                moment = record.offset
+            if seen and moment is not None:
+                return None
+        if moment == begin > oldest:
+            return None  # its transaction may begin still further back
         return last if moment is None else moment
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -230,3 +231,35 @@ def test_destroy_leaves_nothing(project: ViewProject) -> None:
     assert [topic for topic in project.topics() if topic.startswith(f"{project.name}.")] == []
     for folder in ("views", "checkpoints"):
         assert not list((project.spark_folder / folder).glob("*"))
+
+
+def test_a_commit_that_is_logged_before_it_is_visible_is_no_difference(project: ViewProject) -> None:
+    """As behind a synchronous standby that is slow, or on a machine that is busy at that very moment."""
+    settings = {"synchronous_commit": "local", "synchronous_standby_names": "nobody"}
+    changed, sum_of_qty = threading.Event(), "SELECT sum(qty) FROM orders"
+    (before,) = project.source(sum_of_qty)[0]
+
+    def change() -> None:
+        with project.connect() as connection:
+            connection.execute("SET synchronous_commit = on")
+            connection.execute("UPDATE orders SET qty = qty + 3, price = 2 WHERE id <= 50")
+        changed.set()
+
+    with project.connect() as owner:
+        try:
+            for name, value in settings.items():
+                owner.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+                owner.execute("SELECT pg_reload_conf()")
+                eventually(lambda n=name, v=value: project.source(f"SHOW {n}") == [(v,)], name)
+            writer = threading.Thread(target=change, daemon=True)
+            writer.start()
+            eventually(lambda: project.served("SELECT SUM(qty) FROM orders") != [(before,)], "Pinot has it")
+            assert project.source(sum_of_qty) == [(before,)]
+            assert project.differences(list(STANDARD)) == {}
+            assert project.source(sum_of_qty) == [(before,)] and not changed.is_set()
+        finally:
+            for name in settings:
+                owner.execute(f"ALTER SYSTEM RESET {name}".encode())
+            owner.execute("SELECT pg_reload_conf()")
+    assert changed.wait(60)
+    check(project)

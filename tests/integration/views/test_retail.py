@@ -65,7 +65,7 @@ def change(project: ViewProject, source: random.Random) -> None:
             updated, deleted = numbers[start : start + 50], numbers[start + 50 : start + 100]
             connection.execute(
                 "UPDATE lines SET quantity = quantity + 1, price = price + 0.001, "
-                "country = CASE WHEN id % 3 = 0 THEN 'France' ELSE country END WHERE id = ANY(%s)",
+                "country = CASE WHEN id %% 3 = 0 THEN 'France' ELSE country END WHERE id = ANY(%s)",
                 (updated,),
             )
             connection.execute("DELETE FROM lines WHERE id = ANY(%s)", (deleted,))
@@ -83,7 +83,8 @@ def test_revenue_by_country_and_day_stays_exact_while_rows_change(
     with Reader(project, list(VIEWS)).at_work():
         writer.start()
         while writer.is_alive():
-            assert project.differences(list(VIEWS)) == {}
+            found = project.differences(list(VIEWS))
+            assert found == {}, str(found)
             audits += 1
         writer.join()
         project.served("SELECT COUNT(*) FROM by_day")

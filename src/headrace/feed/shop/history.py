@@ -1,7 +1,7 @@
 """A shop with a past, made from a seed.
 
 Promise: the same size and seed give the same rows, to the microsecond, on any day and machine. The past ends
-at `HISTORY_ENDS`; what happens afterwards is stamped with the real time.
+at `HISTORY_ENDS` unless another moment is given; what happens afterwards is stamped with the real time.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Size:
     orders: int = 10_000
 
 
-def make_history(size: Size, seed: int) -> tuple[Store, Shop]:
+def make_history(size: Size, seed: int, ends: datetime = HISTORY_ENDS) -> tuple[Store, Shop]:
     """The rows of a shop, and the shop itself, to go on from there without ever deleting a row."""
     store, source = Store(), random.Random(seed)  # noqa: S311
-    began = HISTORY_ENDS - HISTORY
+    began = ends - HISTORY
     people = [customer_row(number, source) for number in range(1, size.customers + 1)]
     goods = [product_row(number, source) for number in range(1, size.products + 1)]
     for change in (*goods, *people):

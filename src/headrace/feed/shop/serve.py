@@ -15,7 +15,7 @@ import uvicorn
 
 from headrace.errors import HeadraceError
 from headrace.feed.shop.api import create_app
-from headrace.feed.shop.history import Size, make_history
+from headrace.feed.shop.history import HISTORY_ENDS, Size, make_history
 from headrace.feed.shop.life import Shop
 from headrace.feed.shop.limits import Faults
 from headrace.feed.shop.store import Store
@@ -29,6 +29,7 @@ class ServeOptions:
 
     Attributes:
         port: 0 takes a free one.
+        history_ends: when the past ends; another moment is another past.
         key: what readers must send, None admits everybody.
         live_changes_per_s: how many rows change a second while it is read.
         late_s: how much later than its `updated_at` a change may show, as where transactions are long.
@@ -38,6 +39,7 @@ class ServeOptions:
     port: int = 8700
     seed: int = 1
     size: Size = field(default_factory=Size)
+    history_ends: datetime = HISTORY_ENDS
     key: str | None = field(default=None, repr=False)
     requests_per_s: float | None = None
     faults: Faults | None = None
@@ -68,7 +70,7 @@ def serving(options: ServeOptions) -> Generator[RunningShop]:
             f"{options.host} can be reached from outside and no key is asked for",
             hint="give --api-key env:NAME, or leave --host out",
         )
-    store, shop = make_history(options.size, options.seed)
+    store, shop = make_history(options.size, options.seed, options.history_ends)
     app = create_app(store, key=options.key, requests_per_s=options.requests_per_s, faults=options.faults)
     listener = _listen(options.host, options.port)
     server = uvicorn.Server(
