@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 
 from headrace.engines.folder import ProjectFolder
+from headrace.engines.process import descendants
 from headrace.engines.record import read_engines
 
 BUSY_CORES = 0.3
-"""All engines together; idle ones take a fifth of a core."""
+"""All engines together; they are never quite idle."""
 
 _LOOK_S = 2.0
 
@@ -22,9 +23,9 @@ def await_rest(directory: Path, timeout_s: float = 120.0) -> bool:
     Returns:
         False when they were still at work at the end of the time.
     """
-    pids = [
-        record.process.pid for record in read_engines(ProjectFolder.of(directory)).engines if record.process
-    ]
+    engines = read_engines(ProjectFolder.of(directory)).engines
+    running = [record.process for record in engines if record.process]
+    pids = [one.pid for process in running for one in (process, *descendants(process))]
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         before = _cpu_s(pids)

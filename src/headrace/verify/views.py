@@ -113,20 +113,25 @@ class ViewAudit:
         topic = generation.capture.topic(generation.source)
         oldest = self.kafka.offsets([topic], Edge.START)[topic][0]
         begin = max(oldest, first - LOGGED_BEFORE_VISIBLE)
-        moment: int | None = None
         if begin == last:
             return last
+        moment: int | None = None
+        # Before the oldest record nothing is hidden; before another one a transaction may have begun.
+        seen_before = begin == oldest
         for record in messages.read(self.kafka, topic, start={0: begin}):
             if record.offset >= last:
                 break
             source = cast("dict[str, int]", record.document.get("source") or {})
             seen = sees.sees(source.get("txId") or -1)
-            if not seen and moment is None:
-                moment = record.offset
-            if seen and moment is not None:
+            if moment is not None:
+                if seen:
+                    return None
+            elif seen:
+                seen_before = True
+            elif not seen_before:
                 return None
-        if moment == begin > oldest:
-            return None  # its transaction may begin still further back
+            else:
+                moment = record.offset
         return last if moment is None else moment
 
 

@@ -11,7 +11,7 @@ package io.headrace.pinot;
  */
 final class FlushPoint {
   /** A table of {@code flush_rows} never has more than this many times as many rows in one segment. */
-  static final int TIMES_IN_BULK = 6;
+  private static final int TIMES_IN_BULK = 6;
   /** Faster than this is a bulk: a large transaction, a snapshot, or what has to be read again. */
   private static final int BULK_ROWS_PER_S = 5_000;
   private static final long WINDOW_MS = 1_000;
@@ -26,9 +26,9 @@ final class FlushPoint {
     _rows = rows;
   }
 
-  /** So many rows is the end in any case. */
-  int mostRows() {
-    return (int) Math.min(Integer.MAX_VALUE, (long) _rows * TIMES_IN_BULK);
+  /** So many rows is the end in any case, for a table that declares {@code rows}. */
+  static int mostRows(int rows) {
+    return (int) Math.min(Integer.MAX_VALUE, (long) rows * TIMES_IN_BULK);
   }
 
   /**
@@ -47,6 +47,6 @@ final class FlushPoint {
       _windowFromMs = nowMs;
       _rowsBeforeWindow = rows;
     }
-    return rows >= mostRows() || rows >= _rows && isKnown && !_isBulk;
+    return rows >= mostRows(_rows) || rows >= _rows && isKnown && !_isBulk;
   }
 }

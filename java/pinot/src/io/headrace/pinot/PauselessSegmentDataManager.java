@@ -42,8 +42,8 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   PauselessSegmentDataManager(SegmentZKMetadata metadata, TableConfig tableConfig, PauselessTableDataManager table,
       String indexFolder, IndexLoadingConfig loading, Schema schema, ServerMetrics metrics, ArrivalPartition partition) {
     // Pinot's semaphore lets a consumer begin when the one before has closed: here that is what is not waited for.
-    super(withMostRows(metadata), tableConfig, table, indexFolder, loading, schema, new LLCSegmentName(metadata.getSegmentName()),
-        new Semaphore(1), metrics, partition, null);
+    super(withMostRows(metadata), tableConfig, table, indexFolder, loading, schema,
+        new LLCSegmentName(metadata.getSegmentName()), new Semaphore(1), metrics, partition, null);
     _table = table;
     _metadata = metadata;
     _partition = partition;
@@ -58,7 +58,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
 
   private static SegmentZKMetadata withMostRows(SegmentZKMetadata metadata) {
     SegmentZKMetadata copy = new SegmentZKMetadata(new ZNRecord(metadata.toZNRecord()));
-    copy.setSizeThresholdToFlushSegment(new FlushPoint(metadata.getSizeThresholdToFlushSegment()).mostRows());
+    copy.setSizeThresholdToFlushSegment(FlushPoint.mostRows(metadata.getSizeThresholdToFlushSegment()));
     return copy;
   }
 

@@ -56,7 +56,11 @@ final class Rehearsal {
 
   private void run(View view, Path checkpoint) {
     try {
+      long deadline = System.nanoTime() + Duration.ofMillis(_settings.batchMs()).toNanos();
       while (view.status().state() != State.RUNNING) {
+        if (System.nanoTime() > deadline) {
+          return; // failed, or removed before it ran
+        }
         Thread.sleep(LOOK_AGAIN.toMillis());
       }
       Thread.sleep(SETTLED.toMillis());
