@@ -228,7 +228,11 @@ def _stream(contract: TableContract, names: GenerationNames, place: Placement) -
 
 
 def _field_configs(contract: TableContract) -> list[dict[str, object]]:
-    """Raw columns of variable length in the fourth format: one chunk holds a megabyte, not 1,000 rows."""
+    """Raw columns of variable length in chunks of about a megabyte, not of 1,000 rows.
+
+    In the third format: the fourth writes through a file named by the column alone, which two segments built
+    at the same time share (Pinot 0.11.0, apache/pinot#12587).
+    """
     found: list[dict[str, object]] = []
     for column in contract.columns:
         variable = PINOT_TYPE[column.conversion] in {"STRING", "BYTES", "BIG_DECIMAL"}
@@ -238,7 +242,7 @@ def _field_configs(contract: TableContract) -> list[dict[str, object]]:
                     "name": column.name,
                     "encodingType": "RAW",
                     "indexTypes": ["TEXT"] if column.index == "text" else [],
-                    "properties": {"rawIndexWriterVersion": "4"},
+                    "properties": {"rawIndexWriterVersion": "3", "deriveNumDocsPerChunkForRawIndex": "true"},
                 }
             )
         elif column.index == "text":

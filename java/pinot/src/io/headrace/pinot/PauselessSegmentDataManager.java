@@ -4,7 +4,6 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import org.apache.helix.zookeeper.datamodel.ZNRecord;
 import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
 import org.apache.pinot.common.metrics.ServerMetrics;
@@ -24,12 +23,6 @@ import org.apache.pinot.spi.stream.LongMsgOffset;
  * In bulk it takes more rows than declared ({@link FlushPoint}).
  */
 final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
-  /**
-   * One segment is built at a time, of all tables: built side by side, segments came out with wrong values in the first
-   * chunk (1 MB) of a raw column, values that fit the other one. The next is begun only then: its minute is soon over.
-   */
-  private static final ReentrantLock BUILDING = new ReentrantLock(true);
-
   private final PauselessTableDataManager _table;
   private final SegmentZKMetadata _metadata;
   private final ArrivalPartition _partition;
@@ -128,21 +121,15 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   @Override
   protected SegmentBuildDescriptor buildSegmentInternal(boolean forCommit) {
     SegmentMinute minute = null;
-    SegmentBuildDescriptor built;
-    BUILDING.lock();
-    try {
-      if (forCommit) {
-        minute = _table.beginNext(this);
-        _isFollowed = minute != null;
-        if (_isFollowed) {
-          // Nobody waits for the rest of this thread's work any more.
-          Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
-        }
+    if (forCommit) {
+      minute = _table.beginNext(this);
+      _isFollowed = minute != null;
+      if (_isFollowed) {
+        // Nobody waits for the rest of this thread's work any more.
+        Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
       }
-      built = super.buildSegmentInternal(forCommit);
-    } finally {
-      BUILDING.unlock();
     }
+    SegmentBuildDescriptor built = super.buildSegmentInternal(forCommit);
     if (built != null && minute != null) {
       pause(minute.waitMs(System.currentTimeMillis()));
     }
