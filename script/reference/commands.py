@@ -16,7 +16,8 @@ _INTRO = """\
 # Commands
 
 stdout is the answer, stderr the progress. `--json` prints one JSON document with `"version": 1`, also for
-errors. Every option has an environment variable. Exit codes: [exit-codes.md](exit-codes.md).
+errors. Every option has an environment variable, except those that destroy data (`--purge`,
+`--leave-source`). Exit codes: [exit-codes.md](exit-codes.md).
 """
 
 

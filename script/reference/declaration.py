@@ -106,7 +106,7 @@ def _value(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{word}`" for word in field["enum"])
     if field["type"] == "array":
-        return "list of column names"
+        return "list of names"
     if field["type"] == "object":
         inner = field["additionalProperties"]
         names = field.get("propertyNames", {}).get("enum")

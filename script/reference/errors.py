@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +42,43 @@ def errors_page(source: Path) -> str:
 
 
 def known_errors(source: Path) -> Iterator[Known]:
-    """Every call that makes an error with a literal code."""
+    """Every call that makes an error with a literal code, and every line of a table of known failures."""
     for path in sorted(source.rglob("*.py")):
         relative = path.relative_to(source)
         package = "/".join(relative.parts[:-1]) or relative.stem
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _MAKER.search(_name(node.func)):
-                yield from _known(node, package)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        makers = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_error(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Tuple):
+                yield from _line_of_a_table(node.elts, package)
+            elif isinstance(node, ast.Call):
+                yield from _line_of_a_table(node.args, package)
+                if _MAKER.search(_name(node.func)) or _name(node.func) in makers:
+                    yield from _known(node, package)
+            elif isinstance(node, ast.ClassDef):
+                yield from _default_of_a_class(node, package)
+
+
+def _is_error(node: ast.ClassDef) -> bool:
+    return any(_name(base) == "HeadraceError" for base in node.bases)
+
+
+def _default_of_a_class(node: ast.ClassDef, package: str) -> Iterator[Known]:
+    """`code: str = "…"` of a dataclass; what it means is what the class says of itself."""
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign) and _name(part.target) == "code" and part.value:
+            says = (ast.get_docstring(node) or "").partition("\n")[0].rstrip(".")
+            yield from (
+                Known(code, says[:1].lower() + says[1:], "…", package) for code in _constants(part.value)
+            )
+
+
+def _line_of_a_table(elements: Sequence[ast.expr], package: str) -> Iterator[Known]:
+    """A sign in somebody else's words, the code, what it means, what to do."""
+    texts = [_text(one) for one in elements if isinstance(one, ast.Constant | ast.BinOp)]
+    if len(texts) == 4 and _CODE.fullmatch(texts[1]) and " " in texts[2] and " " in texts[3]:
+        summary, hint = (re.sub(r"\{\w+\}", "…", text) for text in texts[2:])
+        yield Known(texts[1], summary, hint, package)
 
 
 def _known(call: ast.Call, package: str) -> Iterator[Known]:

@@ -8,9 +8,9 @@ MEANING = {
     ExitCode.DONE: "done; for `plan`, nothing would change or changes are shown",
     ExitCode.EXPECTED_FAILURE: "a known failure: it says what, why and the remedy ([errors](errors.md))",
     ExitCode.BUG: "a bug of headrace: the message says where the traceback was written",
-    ExitCode.CHANGES_PRESENT: "`plan --detailed-exitcode`: there are changes to apply",
-    ExitCode.OBJECTIVE_MISSED: "a declared or asked-for objective was missed",
-    ExitCode.DATA_DIFFER: "`verify`: Pinot and PostgreSQL differ",
+    ExitCode.CHANGES_PRESENT: "there are changes: `plan --detailed-exitcode`, `compose render --check`",
+    ExitCode.OBJECTIVE_MISSED: "what was asked for was not reached in time: `trace --wait`",
+    ExitCode.DATA_DIFFER: "Pinot and PostgreSQL differ: `verify`, `trace`, `demo`",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C (SIGINT)",
     ExitCode.TERMINATED: "ended by SIGTERM",
 }

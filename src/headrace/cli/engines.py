@@ -43,8 +43,9 @@ def install(
 
     Then every engine is started once: that shows that it runs here, and makes later starts quicker.
 
-    Needs a JDK, Maven, 1 GB of disk and, this once, a network. Done again it only repairs what is missing or
-    damaged. The engines go into HEADRACE_HOME (~/.headrace), where all projects share them.
+    Needs a JDK, Maven, 2 GB of disk (4 with Superset) and, this once, a network. Done again it only repairs
+    what is missing or damaged. The engines go into HEADRACE_HOME (~/.headrace), where all projects share
+    them.
 
     \b
     Example:

@@ -33,6 +33,8 @@ A first project:
   headrace init shop && cd shop
   headrace validate
   headrace up
+  headrace load csv orders.csv --table orders --create --key id
+  headrace apply
   headrace query "SELECT COUNT(*) FROM orders"
   headrace verify
 """

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
 from headrace.errors import HeadraceError, HeadraceErrors
 
 
-def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
-    """Start the engines and make the declaration true.
+def up(
+    no_apply: Annotated[
+        bool,
+        typer.Option("--no-apply", help="Start the engines only; `headrace plan` shows the rest."),
+    ] = False,
+    project_directory: ProjectDirectory = None,
+    json: Json = False,
+) -> None:
+    """Start the engines and make the declaration true, as `headrace apply` does.
 
     Does nothing where everything runs already, and goes on from wherever an earlier attempt ended. The
     engines keep running when the terminal is closed; `headrace down` stops them.
@@ -27,7 +37,8 @@ def up(project_directory: ProjectDirectory = None, json: Json = False) -> None:
     declaration, directory = open_declaration(project_directory)
     with EngineProgress() as progress:
         endpoints = runtime.up(declaration, directory, progress)
-    make_true(directory)
+    if not no_apply:
+        make_true(directory)
     seen = runtime.status(directory)
     dashboard = dashboard_address(declaration, directory, endpoints)
     if json:

@@ -67,9 +67,9 @@ class Source(_Part):
 class Retention(_Part):
     """How much of a table's log the topic keeps; whichever bound is met first."""
 
-    time_ms: RetentionMs | None = Field(None, alias="time", description="By age, `7d`.")
+    time_ms: RetentionMs | None = Field(None, alias="time", description="By age; `7d` when absent.")
     size_bytes: RetentionBytes | None = Field(
-        None, alias="size", description="By size of each partition, `10GB`."
+        None, alias="size", description="By size of each partition, `10GB`; 16 GiB when absent."
     )
 
 
@@ -105,7 +105,7 @@ class TableOptions(_Part):
         None,
         ge=100,
         le=100_000_000,
-        description="Rows of a segment before its commit, in bulk up to six times as many; 80,000 if absent.",
+        description="Rows of a segment before its commit, in bulk up to 12 times as many; 80,000 if absent.",
     )
 
 
@@ -121,7 +121,7 @@ class ViewOptions(_Part):
         None,
         ge=100,
         le=100_000_000,
-        description="Rows of a segment before its commit, in bulk up to six times as many; 80,000 if absent.",
+        description="Rows of a segment before its commit, in bulk up to 12 times as many; 80,000 if absent.",
     )
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from headrace.engines.runtime import down
@@ -66,6 +67,14 @@ def rows_found_equal(folder: Path) -> int:
     return orders["source_rows"]
 
 
+def made_by_headrace(admin: psycopg.Connection) -> object:
+    """Slots, publications, and the replica identity of the table."""
+    return admin.execute(
+        "SELECT (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM pg_publication),"
+        " (SELECT relreplident::text FROM pg_class WHERE oid = 'orders'::regclass)"
+    ).fetchone()
+
+
 def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folder: Path) -> None:
     server.recreate("shop")
     with server.admin("shop") as admin:
@@ -74,7 +83,10 @@ def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folde
         admin.execute(f"CREATE ROLE flow LOGIN PASSWORD '{PASSWORD}'".encode())
         admin.execute(headrace(folder, "grants").encode())
 
-        headrace(folder, "up")
+        headrace(folder, "up", "--no-apply")
+        assert "identity:" in headrace(folder, "plan")
+        assert made_by_headrace(admin) == (0, 0, "d")
+        headrace(folder, "apply", "--yes")
         assert rows_found_equal(folder) == 2000
         admin.execute("UPDATE orders SET status = 'paid', tags = '{}' WHERE id % 2 = 0")
         admin.execute("UPDATE orders SET id = id + 10000 WHERE id <= 10")
@@ -83,8 +95,4 @@ def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folde
         admin.execute("TRUNCATE orders")
         assert rows_found_equal(folder) == 0
         headrace(folder, "destroy", "--yes")
-        left = admin.execute(
-            "SELECT (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM pg_publication),"
-            " (SELECT relreplident::text FROM pg_class WHERE oid = 'orders'::regclass)"
-        ).fetchone()
-        assert left == (0, 0, "d")
+        assert made_by_headrace(admin) == (0, 0, "d")

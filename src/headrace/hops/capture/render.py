@@ -274,7 +274,7 @@ def _guard(tables: Sequence[TableContract], guard: RowGuard | None) -> dict[str,
             raise HeadraceError(
                 "mask-key-missing",
                 "columns are masked by a keyed hash but there is no key",
-                hint="name a secret for the masks in headrace.yaml",
+                hint="`headrace apply` makes it, in .headrace/secrets",
             )
         settings["transforms.guard.mask.key"] = f"${{file:{guard.mask_key_file}:mask_key}}"
     return settings

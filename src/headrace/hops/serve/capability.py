@@ -45,7 +45,7 @@ def judge(components: dict[str, str]) -> ServeCapability:
             "pinot-version-unknown",
             "this Pinot does not tell its version",
             cause=text[:100] or "GET /version has no component",
-            hint="is the address in headrace.yaml that of a Pinot controller?",
+            hint="`headrace status` shows what listens there",
         )
     version = text.split("-")[0]
     number = (int(found[1]), int(found[2]))

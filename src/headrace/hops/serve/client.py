@@ -218,7 +218,7 @@ def _unreachable(role: str, url: str, error: Exception, *, in_time: bool) -> Hea
         "pinot-unreachable",
         f"Pinot's {role} at {url} cannot be reached",
         cause=str(error) or type(error).__name__,
-        hint="start it with `headrace up`, or check the address in headrace.yaml",
+        hint="start it with `headrace up`; `headrace status` shows how it is",
     )
 
 

@@ -36,7 +36,7 @@ MAX_STRING_LENGTH = 2147483647
 """Pinot cuts longer strings without a word; its own default is 512."""
 
 FLUSH_ROWS = 80_000
-"""In bulk a segment takes up to six times as many (decision 21); so much may be read again after a crash."""
+"""In bulk a segment takes up to twelve times as many (decision 21); all of it is read again after a crash."""
 FLUSH_TIME = "24h"
 TIME_COLUMN = "__commit_time"
 KIND_COLUMN = "__kind"

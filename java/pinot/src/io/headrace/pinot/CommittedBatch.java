@@ -1,6 +1,5 @@
 package io.headrace.pinot;
 
-import java.nio.ByteBuffer;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.utils.Bytes;
@@ -9,12 +8,9 @@ import org.apache.pinot.spi.stream.MessageBatch;
 import org.apache.pinot.spi.stream.StreamPartitionMsgOffset;
 
 /**
- * The records of one fetch. Each payload is the record's offset (8 bytes, big endian) followed by its value, because
- * Pinot hands a decoder nothing but the payload and the row carries its offset.
+ * The records of one fetch, whole: Pinot hands a decoder nothing but the payload, and a row carries its offset.
  */
-final class CommittedBatch implements MessageBatch<byte[]> {
-  static final int OFFSET_BYTES = Long.BYTES;
-
+final class CommittedBatch implements MessageBatch<ConsumerRecord<String, Bytes>> {
   private final List<ConsumerRecord<String, Bytes>> _records;
   private final long _nextOffset;
   private final boolean _skipIdleSleep;
@@ -40,10 +36,8 @@ final class CommittedBatch implements MessageBatch<byte[]> {
   }
 
   @Override
-  public byte[] getMessageAtIndex(int index) {
-    ConsumerRecord<String, Bytes> record = _records.get(index);
-    byte[] value = record.value().get();
-    return ByteBuffer.allocate(OFFSET_BYTES + value.length).putLong(record.offset()).put(value).array();
+  public ConsumerRecord<String, Bytes> getMessageAtIndex(int index) {
+    return _records.get(index);
   }
 
   @Override
@@ -53,7 +47,7 @@ final class CommittedBatch implements MessageBatch<byte[]> {
 
   @Override
   public int getMessageLengthAtIndex(int index) {
-    return OFFSET_BYTES + _records.get(index).value().get().length;
+    return _records.get(index).value().get().length;
   }
 
   @Override

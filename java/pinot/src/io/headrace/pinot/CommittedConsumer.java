@@ -10,7 +10,6 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.pinot.plugin.stream.kafka20.KafkaPartitionLevelConnectionHandler;
 import org.apache.pinot.spi.stream.LongMsgOffset;
-import org.apache.pinot.spi.stream.MessageBatch;
 import org.apache.pinot.spi.stream.PartitionLevelConsumer;
 import org.apache.pinot.spi.stream.StreamConfig;
 import org.apache.pinot.spi.stream.StreamPartitionMsgOffset;
@@ -47,7 +46,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
   }
 
   @Override
-  public MessageBatch<byte[]> fetchMessages(StreamPartitionMsgOffset startMsgOffset,
+  public CommittedBatch fetchMessages(StreamPartitionMsgOffset startMsgOffset,
       StreamPartitionMsgOffset endMsgOffset, int timeoutMs) {
     long startOffset = ((LongMsgOffset) startMsgOffset).getOffset();
     long endOffset = endMsgOffset == null ? Long.MAX_VALUE : ((LongMsgOffset) endMsgOffset).getOffset();
@@ -77,11 +76,11 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
   }
 
   @Override
-  public MessageBatch<byte[]> fetchMessages(long startOffset, long endOffset, int timeoutMs) {
+  public CommittedBatch fetchMessages(long startOffset, long endOffset, int timeoutMs) {
     return fetchMessages(new LongMsgOffset(startOffset), new LongMsgOffset(endOffset), timeoutMs);
   }
 
-  private MessageBatch<byte[]> poll(long endOffset, int timeoutMs) {
+  private CommittedBatch poll(long endOffset, int timeoutMs) {
     long deadlineNs = System.nanoTime() + Duration.ofMillis(timeoutMs).toNanos();
     long before = _position;
     List<ConsumerRecord<String, Bytes>> records;
@@ -122,7 +121,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
     }
   }
 
-  private MessageBatch<byte[]> pause(long startOffset) {
+  private CommittedBatch pause(long startOffset) {
     try {
       Thread.sleep(_lost ? LOST_LOG_PAUSE_MS : 100);
     } catch (InterruptedException e) {

@@ -1,6 +1,9 @@
 package io.headrace.pinot;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.time.DateTimeException;
 import java.util.Base64;
@@ -13,58 +16,58 @@ import org.apache.pinot.spi.data.readers.GenericRow;
 enum Conversion {
   BOOLEAN {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
-      require(value.isBoolean(), column, "not a boolean");
-      return value.booleanValue();
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
+      require(value.currentToken().isBoolean(), column, "not a boolean");
+      return value.getBooleanValue();
     }
   },
   INT {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
-      require(value.canConvertToInt() && value.isIntegralNumber(), column, "not a 32-bit integer");
-      return value.intValue();
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
+      require(isIntegral(value) && value.getNumberType() == JsonParser.NumberType.INT, column, "not a 32-bit integer");
+      return value.getIntValue();
     }
   },
   LONG {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       return toLong(column, value);
     }
   },
   FLOAT {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
-      require(value.isNumber(), column, "not a finite number");
-      float number = value.decimalValue().floatValue();
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
+      require(value.currentToken().isNumeric(), column, "not a finite number");
+      float number = value.getDecimalValue().floatValue();
       require(Float.isFinite(number), column, "not a finite number");
       return number;
     }
   },
   DOUBLE {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
-      require(value.isNumber(), column, "not a finite number");
-      double number = value.decimalValue().doubleValue();
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
+      require(value.currentToken().isNumeric(), column, "not a finite number");
+      double number = value.getDecimalValue().doubleValue();
       require(Double.isFinite(number), column, "not a finite number");
       return number;
     }
   },
   DECIMAL {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       return toDecimal(column, value);
     }
   },
   DECIMAL_TEXT {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       // 1.0 and 1.00 are one key to PostgreSQL, so they must be one text here.
       BigDecimal number = toDecimal(column, value);
       return number.signum() == 0 ? "0" : number.stripTrailingZeros().toPlainString();
@@ -72,15 +75,15 @@ enum Conversion {
   },
   TEXT {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       return toText(column, value);
     }
   },
   BYTES {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       try {
         return Base64.getDecoder().decode(toText(column, value));
       } catch (IllegalArgumentException e) {
@@ -90,8 +93,8 @@ enum Conversion {
   },
   DATE {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       long days = toLong(column, value);
       require(days >= FIRST_DAY && days <= LAST_DAY, column, "outside the years 1 to 9999");
       return days * MS_PER_DAY;
@@ -99,8 +102,8 @@ enum Conversion {
   },
   TIME_MICROS {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       long micros = toLong(column, value);
       require(micros >= 0 && micros <= 86_400_000_000L, column, "not a time of day");
       long seconds = micros / MICROS_PER_SECOND;
@@ -111,21 +114,21 @@ enum Conversion {
   },
   TIMESTAMP_MICROS {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       return inRange(column, toLong(column, value));
     }
 
     @Override
-    void put(GenericRow row, String column, JsonNode value)
-        throws RejectedValue {
-      putInstant(row, column, (long) convert(column, value));
+    void put(GenericRow row, Column column, JsonParser value)
+        throws RejectedValue, IOException {
+      putInstant(row, column, (long) convert(column.name(), value));
     }
   },
   TIMESTAMP_TZ {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       String text = toText(column, value);
       try {
         return inRange(column, IsoInstant.micros(text));
@@ -135,22 +138,23 @@ enum Conversion {
     }
 
     @Override
-    void put(GenericRow row, String column, JsonNode value)
-        throws RejectedValue {
-      putInstant(row, column, (long) convert(column, value));
+    void put(GenericRow row, Column column, JsonParser value)
+        throws RejectedValue, IOException {
+      putInstant(row, column, (long) convert(column.name(), value));
     }
   },
   JSON_TEXT {
     @Override
-    Object convert(String column, JsonNode value)
-        throws RejectedValue {
+    Object convert(String column, JsonParser value)
+        throws RejectedValue, IOException {
       // Debezium 3.7.0 turns the inner arrays of {{1,2},{3,4}} into nulls or into Java's object names.
-      for (JsonNode element : value) {
+      JsonNode tree = value.readValueAsTree();
+      for (JsonNode element : tree) {
         require(!element.isNull(), column, "an array with NULL elements or of several dimensions");
         require(!(element.isTextual() && element.textValue().startsWith("[Ljava.")), column,
             "an array of several dimensions");
       }
-      return value.toString();
+      return tree.toString();
     }
   };
 
@@ -164,19 +168,28 @@ enum Conversion {
   private static final long FIRST_MICROS = FIRST_DAY * 86_400L * MICROS_PER_SECOND;
   private static final long LAST_MICROS = (LAST_DAY + 1) * 86_400L * MICROS_PER_SECOND - 1;
 
-  /** The Pinot value of a JSON value that is not null. */
-  abstract Object convert(String column, JsonNode value)
-      throws RejectedValue;
+  /** The Pinot value of the JSON value, not null, that the parser stands at. */
+  abstract Object convert(String column, JsonParser value)
+      throws RejectedValue, IOException;
 
   /** Puts the value, and what belongs beside it, into the row. */
-  void put(GenericRow row, String column, JsonNode value)
-      throws RejectedValue {
-    row.putValue(column, convert(column, value));
+  void put(GenericRow row, Column column, JsonParser value)
+      throws RejectedValue, IOException {
+    row.putValue(column.name(), convert(column.name(), value));
   }
 
-  private static void putInstant(GenericRow row, String column, long micros) {
-    row.putValue(column, Math.floorDiv(micros, 1000L));
-    row.putValue(column + MICROS_SUFFIX, micros);
+  /** Whether the exact instant stands in a column of its own. */
+  boolean hasMicros() {
+    return this == TIMESTAMP_MICROS || this == TIMESTAMP_TZ;
+  }
+
+  private static void putInstant(GenericRow row, Column column, long micros) {
+    row.putValue(column.name(), Math.floorDiv(micros, 1000L));
+    row.putValue(column.microsName(), micros);
+  }
+
+  private static boolean isIntegral(JsonParser value) {
+    return value.currentToken() == JsonToken.VALUE_NUMBER_INT;
   }
 
   private static long inRange(String column, long micros)
@@ -185,20 +198,21 @@ enum Conversion {
     return micros;
   }
 
-  private static long toLong(String column, JsonNode value)
-      throws RejectedValue {
-    require(value.isIntegralNumber() && value.canConvertToLong(), column, "not a 64-bit integer");
-    return value.longValue();
+  private static long toLong(String column, JsonParser value)
+      throws RejectedValue, IOException {
+    require(isIntegral(value) && value.getNumberType() != JsonParser.NumberType.BIG_INTEGER, column,
+        "not a 64-bit integer");
+    return value.getLongValue();
   }
 
-  private static String toText(String column, JsonNode value)
-      throws RejectedValue {
-    require(value.isTextual(), column, "not a text");
-    return value.textValue();
+  private static String toText(String column, JsonParser value)
+      throws RejectedValue, IOException {
+    require(value.currentToken() == JsonToken.VALUE_STRING, column, "not a text");
+    return value.getText();
   }
 
-  private static BigDecimal toDecimal(String column, JsonNode value)
-      throws RejectedValue {
+  private static BigDecimal toDecimal(String column, JsonParser value)
+      throws RejectedValue, IOException {
     String text = toText(column, value);
     try {
       return new BigDecimal(text);

@@ -3,15 +3,17 @@ package io.headrace.pinot;
 /**
  * When a consuming segment has enough rows to be committed.
  *
- * <p>Promise: after the rows the table declares, in a steady flow. While rows come in bulk, or while the controller does
- * not know the segment yet, it is read on into the same one, up to several times as many: building a segment costs as
- * much as indexing its rows, and rows wait for the one but not for the other.
+ * <p>Promise: after the rows the table declares, in a steady flow. While rows come in bulk it is read on into the same
+ * one, up to several times as many: building a segment costs as much as indexing its rows, and rows wait for the one but
+ * not for the other. While the controller does not know the segment yet it takes more still: what stops it then stops
+ * until the commit before has had its minute.
  *
  * <p>Not thread-safe: the consuming thread asks.
  */
 final class FlushPoint {
-  /** A table of {@code flush_rows} never has more than this many times as many rows in one segment. */
   private static final int TIMES_IN_BULK = 6;
+  /** A table of {@code flush_rows} never has more than this many times as many rows in one segment. */
+  private static final int TIMES_WHILE_UNKNOWN = 12;
   /** Faster than this is a bulk: a large transaction, a snapshot, or what has to be read again. */
   private static final int BULK_ROWS_PER_S = 5_000;
   private static final long WINDOW_MS = 1_000;
@@ -28,7 +30,11 @@ final class FlushPoint {
 
   /** So many rows is the end in any case, for a table that declares {@code rows}. */
   static int mostRows(int rows) {
-    return (int) Math.min(Integer.MAX_VALUE, (long) rows * TIMES_IN_BULK);
+    return times(rows, TIMES_WHILE_UNKNOWN);
+  }
+
+  private static int times(int rows, int factor) {
+    return (int) Math.min(Integer.MAX_VALUE, (long) rows * factor);
   }
 
   /**
@@ -47,6 +53,9 @@ final class FlushPoint {
       _windowFromMs = nowMs;
       _rowsBeforeWindow = rows;
     }
-    return rows >= mostRows(_rows) || rows >= _rows && isKnown && !_isBulk;
+    if (!isKnown) {
+      return rows >= mostRows(_rows);
+    }
+    return rows >= (_isBulk ? times(_rows, TIMES_IN_BULK) : _rows);
   }
 }

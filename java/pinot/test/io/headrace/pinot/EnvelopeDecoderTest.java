@@ -7,10 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.math.BigDecimal;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.pinot.spi.data.readers.GenericRow;
 import org.junit.jupiter.api.Test;
 
@@ -30,9 +31,8 @@ class EnvelopeDecoderTest {
   }
 
   private static GenericRow decode(EnvelopeDecoder decoder, String json) {
-    byte[] value = json.getBytes(StandardCharsets.UTF_8);
-    byte[] padded = ByteBuffer.allocate(3 + 8 + value.length).put(new byte[3]).putLong(4711).put(value).array();
-    return decoder.decode(padded, 3, 8 + value.length, new GenericRow());
+    Bytes value = Bytes.wrap(json.getBytes(StandardCharsets.UTF_8));
+    return decoder.decode(new ConsumerRecord<>("t", 0, 4711, null, value), 0, value.get().length, new GenericRow());
   }
 
   private static GenericRow one(String conversion, String json)
@@ -98,7 +98,7 @@ class EnvelopeDecoderTest {
       throws Exception {
     String[][] cases = {
         {"decimal", "\"NaN\""}, {"decimal", "\"Infinity\""}, {"double", "\"NaN\""}, {"float", "\"-Infinity\""},
-        {"float", "1e300"}, {"date", "2147483647"}, {"timestamp_micros", "9223372036825200000"},
+        {"float", "1e300"}, {"double", "1e400"}, {"date", "2147483647"}, {"timestamp_micros", "9223372036825200000"},
         {"timestamp_tz", "\"infinity\""}, {"timestamp_tz", "\"-0001-01-01T00:00:00Z\""}, {"int", "2147483648"},
         {"long", "1.5"}, {"bytes", "\"*\""}, {"text", "5"}, {"text", "\"__gone__\""}, {"boolean", "1"}, {"json_text", "[null,null]"},
         {"json_text", "[\"[Ljava.lang.String;@712f4cf8\"]"}, {"decimal", "\"NAN\""}};
@@ -123,6 +123,90 @@ class EnvelopeDecoderTest {
     assertEquals("{\"after\":{}} é", row.getValue("id"));
     assertEquals(1, row.getValue("__kind"));
     assertNull(row.getValue("v"));
+  }
+
+  @Test
+  void aReasonLeavesNothingButTheKey()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("at", "timestamp_micros") + ","
+        + column("n", "int") + "," + column("text", "text") + "," + column("last", "long"), "id");
+    String image = "{\"at\":1,\"n\":{\"deep\":[1]},\"text\":[2],\"last\":3,\"id\":";
+    GenericRow row = decode(decoder, "{\"after\":" + image + "9}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals(2, row.getValue("__kind"));
+    assertEquals("n: not a 32-bit integer", row.getValue("__reject"));
+    assertEquals(9L, row.getValue("id"));
+    GenericRow without = decode(decoder, "{\"after\":" + image + "null}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals(4, without.getValue("__kind"));
+    assertEquals("id: a key column is missing or NULL", without.getValue("__reject"));
+    GenericRow cut = decode(decoder, "{\"after\":" + image + "9},\"op\":\"c\",");
+    assertEquals(4, cut.getValue("__kind"));
+    assertNull(cut.getValue("id"));
+    for (GenericRow each : new GenericRow[]{row, without, cut}) {
+      for (String name : new String[]{"at", "at__micros", "n", "text", "last"}) {
+        assertNull(each.getValue(name), name);
+      }
+    }
+  }
+
+  @Test
+  void aNestedValueLeavesTheNextOneInItsPlace()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("list", "json_text") + ","
+        + column("after_it", "int"), "id");
+    GenericRow row = decode(decoder, "{\"after\":{\"id\":1,\"list\":[[1],{\"a\":2}],\"secret\":{\"id\":[7]},"
+        + "\"after_it\":3}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals("[[1],{\"a\":2}]", row.getValue("list"));
+    assertEquals(3, row.getValue("after_it"));
+    assertEquals(1L, row.getValue("id"));
+    assertEquals("", row.getValue("__reject"));
+    GenericRow rejected = decode(decoder, "{\"after\":{\"list\":[null],\"after_it\":3,\"id\":1}," + SOURCE
+        + ",\"op\":\"c\"}");
+    assertEquals(2, rejected.getValue("__kind"));
+    assertEquals(1L, rejected.getValue("id"));
+    assertNull(rejected.getValue("after_it"));
+  }
+
+  @Test
+  void aMarkCountsMoreThanAColumn()
+      throws Exception {
+    EnvelopeDecoder decoder = decoder(column("id", "long") + "," + column("v", "int"), "id");
+    String mark = "\"__headrace_reject\":\"too large\"";
+    for (String image : new String[]{mark + ",\"v\":\"x\"", "\"v\":\"x\"," + mark}) {
+      GenericRow row = decode(decoder, "{\"after\":{\"id\":1," + image + "}," + SOURCE + ",\"op\":\"c\"}");
+      assertEquals("too large", row.getValue("__reject"), image);
+    }
+  }
+
+  @Test
+  void aDeleteNeedsOnlyItsKey()
+      throws Exception {
+    // A key may be called as the microseconds of an instant would be.
+    EnvelopeDecoder decoder =
+        decoder(column("at__micros", "long") + "," + column("at", "int") + "," + column("n", "int"), "at__micros");
+    GenericRow row = decode(decoder, "{\"before\":{\"n\":{\"at__micros\":9},\"at\":\"x\",\"at__micros\":5},"
+        + "\"after\":null," + SOURCE + ",\"op\":\"d\"}");
+    assertEquals(1, row.getValue("__kind"));
+    assertEquals(5L, row.getValue("at__micros"));
+    assertNull(row.getValue("n"));
+    for (String before : new String[]{"null", "5", "[]", "{\"at\":1}"}) {
+      GenericRow none = decode(decoder, "{\"before\":" + before + ",\"after\":null," + SOURCE + ",\"op\":\"d\"}");
+      assertEquals(4, none.getValue("__kind"), before);
+      assertEquals("d", none.getValue("__op"), before);
+    }
+  }
+
+  @Test
+  void ofSeveralBadKeysTheFirstIsNamed()
+      throws Exception {
+    EnvelopeDecoder decoder = new EnvelopeDecoder();
+    decoder.init(Map.of(EnvelopeDecoder.CONTRACT, "{\"key\":[\"b\",\"a\"],\"excluded\":[],\"columns\":["
+        + column("a", "date") + "," + column("b", "decimal_text") + "]}"), Set.of(), "t");
+    GenericRow row =
+        decode(decoder, "{\"after\":{\"a\":2147483647,\"b\":\"NaN\"}," + SOURCE + ",\"op\":\"c\"}");
+    assertEquals(4, row.getValue("__kind"));
+    assertEquals("a: outside the years 1 to 9999", row.getValue("__reject"));
+    assertEquals("b: a key column is missing or NULL",
+        decode(decoder, "{\"after\":{}," + SOURCE + ",\"op\":\"c\"}").getValue("__reject"));
   }
 
   @Test

@@ -47,7 +47,9 @@ class FlushPointTest {
     FlushPoint point = new FlushPoint(300);
     assertFalse(point.isReached(400, START_MS, false));
     assertTrue(point.isReached(400, START_MS + 10, true));
-    assertTrue(point.isReached(1_800, START_MS + 20, false));
+    assertFalse(point.isReached(3_599, START_MS + 20, false));
+    assertTrue(point.isReached(3_600, START_MS + 30, false));
+    assertEquals(3_600, FlushPoint.mostRows(300));
   }
 
   @Test
