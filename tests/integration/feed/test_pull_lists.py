@@ -7,7 +7,7 @@ import stat
 
 import pytest
 from fastapi import Response
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import HeadraceError
@@ -53,11 +53,14 @@ def test_every_style_brings_every_row_once(api, pull, rows, style, options, coun
         st.tuples(st.integers(1, 8), st.sampled_from(["insert", "delete"]), st.integers(0, 49)), max_size=8
     )
 )
+@example(moves=[(1, "insert", 0), *[(1, "delete", 0)] * 4, (7, "insert", 0)])  # a last page that comes again
 def test_rows_that_move_others_lose_none(api, pull, connection, rows, style, moves):
     connection.execute("DROP TABLE IF EXISTS t; DROP SCHEMA IF EXISTS headrace_feed CASCADE")
     api.rows, api.requests = [{"id": number} for number in range(0, 500, 10)], []
     stay = {row["id"] for row in api.rows}
     new = iter(range(10_000))
+    if style == "page":  # pages share no row: one added and one removed between two requests can hide another
+        moves = [(at, moves[0][1], place) for at, _, place in moves]
 
     def change(request):
         for at, what, place in moves:

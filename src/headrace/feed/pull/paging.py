@@ -5,6 +5,8 @@ Promise, for every row that is there from the beginning to the end of a pass: it
 - `offset`, `page`: rows that are added or removed while we read move the others. Every page must therefore
   follow the row the one before ended with; if it does not, that row is looked for and reading goes on behind
   it. This holds for lists whose order is not changed by updates (ordered by key, not by time of change).
+  Two pages share no row that would show how they follow each other, so with `page` it holds while rows are
+  only added or only removed: one of each between two requests can hide a row.
 - `single`: one answer is the list.
 
 Rows may be seen twice. A place, from which reading can go on, is a small JSON object.
@@ -109,7 +111,7 @@ class ListReader:
                 break
             back += max(len(rows), _SPAN) - 1  # the last row seen has moved: look further ahead
         mark = digest("\n".join(keys))
-        if mark == before and len(keys) > 1:
+        if mark == before and len(keys) > 1 and self._reads_no_offset(start + len(rows) + _SPAN, mark):
             raise _same_rows()
         if after in keys and after == keys[-1]:
             # Nothing follows, or the API gives one row at a time.
@@ -120,6 +122,11 @@ class ListReader:
         kept = keys[-1] if self._style.recheck else None
         following: Place = {"offset": start + len(rows), "after": kept, "mark": mark}
         return Fetched(rows[1:] if after == keys[0] else rows, following)
+
+    def _reads_no_offset(self, far: int, mark: str) -> bool:
+        """Whether the same rows come for a place far behind, too; if not, rows were added before them."""
+        rows = self._rows(self._ask({self._name: str(far)}))
+        return digest("\n".join(self._key_of(row) for row in rows)) == mark
 
     def _page(self, place: Place | None, first: Answer | None) -> Fetched:
         number = int((place or {}).get("page", self._style.first))
