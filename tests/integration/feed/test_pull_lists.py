@@ -54,6 +54,7 @@ def test_every_style_brings_every_row_once(api, pull, rows, style, options, coun
     )
 )
 @example(moves=[(1, "insert", 0), *[(1, "delete", 0)] * 4, (7, "insert", 0)])  # a last page that comes again
+@example(moves=[(4, "insert", 0)] * 10)  # a whole page that comes again
 def test_rows_that_move_others_lose_none(api, pull, connection, rows, style, moves):
     connection.execute("DROP TABLE IF EXISTS t; DROP SCHEMA IF EXISTS headrace_feed CASCADE")
     api.rows, api.requests = [{"id": number} for number in range(0, 500, 10)], []

@@ -106,42 +106,44 @@ class ListReader:
         while True:
             start = max(seen - back, 0)
             rows = self._rows(first if first and not start else self._ask({self._name: str(start)}))
-            keys = [self._key_of(row) for row in rows]
+            keys = self._keys(rows)
             if after is None or after in keys or start == 0:
                 break
             back += max(len(rows), _SPAN) - 1  # the last row seen has moved: look further ahead
-        mark = digest("\n".join(keys))
-        if mark == before and len(keys) > 1 and self._reads_no_offset(start + len(rows) + _SPAN, mark):
+        mark = _mark(keys)
+        if mark == before and len(keys) > 1 and self._gives(start + len(rows) + _SPAN, mark):
             raise _same_rows()
         if after in keys and after == keys[-1]:
             # Nothing follows, or the API gives one row at a time.
             rows = self._rows(self._ask({self._name: str(start + len(rows))}))
-            start, keys = start + len(keys), [self._key_of(row) for row in rows]
+            start, keys = start + len(keys), self._keys(rows)
         if not rows:
             return Fetched(rows, None)
         kept = keys[-1] if self._style.recheck else None
         following: Place = {"offset": start + len(rows), "after": kept, "mark": mark}
         return Fetched(rows[1:] if after == keys[0] else rows, following)
 
-    def _reads_no_offset(self, far: int, mark: str) -> bool:
+    def _gives(self, far: int, mark: str) -> bool:
         """Whether the same rows come for a place far behind, too; if not, rows were added before them."""
-        rows = self._rows(self._ask({self._name: str(far)}))
-        return digest("\n".join(self._key_of(row) for row in rows)) == mark
+        return _mark(self._keys(self._rows(self._ask({self._name: str(far)})))) == mark
+
+    def _keys(self, rows: list[Json]) -> list[str]:
+        return [self._key_of(row) for row in rows]
 
     def _page(self, place: Place | None, first: Answer | None) -> Fetched:
         number = int((place or {}).get("page", self._style.first))
         after, before = (place or {}).get("after"), (place or {}).get("mark")
         rows = self._rows(first or self._ask({self._name: str(number)}))
-        keys = [self._key_of(row) for row in rows]
-        mark = digest("\n".join(keys))
-        if rows and mark == before:
+        keys = self._keys(rows)
+        mark = _mark(keys)
+        if rows and mark == before and self._gives(number + _SPAN, mark):
             raise _same_rows()
         if after is not None and after not in keys:
             found = self._page_of(after, number - 1)
             if found is not None:
                 number, rows = found
-                keys = [self._key_of(row) for row in rows]
-                mark = digest("\n".join(keys))
+                keys = self._keys(rows)
+                mark = _mark(keys)
         if not rows:
             return Fetched(rows, None)
         kept = keys[-1] if self._style.recheck else None
@@ -152,7 +154,7 @@ class ListReader:
         rows: list[Json] = []
         for back in range(number, self._style.first - 1, -1):
             rows = self._rows(self._ask({self._name: str(back)}))
-            keys = [self._key_of(row) for row in rows]
+            keys = self._keys(rows)
             if back == number and keys and keys[-1] == after:
                 return None
             if after in keys:
@@ -173,6 +175,10 @@ class ListReader:
 def digest(text: str) -> str:
     """A short name of a text that says nothing of it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _mark(keys: list[str]) -> str:
+    return digest("\n".join(keys))
 
 
 def _same_rows() -> HeadraceError:
