@@ -35,6 +35,9 @@ def pytest_runtest_makereport(
     report = yield
     if not report.failed or call.when == "teardown":
         return report
+    if call.excinfo is not None and isinstance(error := call.excinfo.value, HeadraceError):
+        told = {key: value for key, value in error.as_dict().items() if value is not None}
+        report.sections.append(("error", "\n".join(f"{key}: {value}" for key, value in told.items())))
     if item.get_closest_marker("compose"):
         report.sections += containers()
     elif item.get_closest_marker("engines"):

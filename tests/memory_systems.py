@@ -96,6 +96,7 @@ class Memory:
     seen: dict[TableName, tuple[int, int]] = field(default_factory=dict)
     changes: dict[TableName, int] = field(default_factory=dict)
     lsn: int = 1000
+    gone: set[str] = field(default_factory=set)
 
     def effect(self, what: str) -> None:
         """Called before every change of anything."""
@@ -150,6 +151,10 @@ class Memory:
     def live(self, table: TableName) -> MemoryTable | None:
         found = [t for t in self.pinot.values() if t.state.table == table and t.state.status is Status.LIVE]
         return max(found, key=lambda t: t.state.capture, default=None)
+
+    def create_table(self, name: str) -> None:
+        """A name is used once: `delete_table` in hops/serve/resource.py says why."""
+        assert name not in self.gone, f"{name} was deleted and is made again under the same name"
 
     def observe_readers(self) -> None:
         """What readers get at this moment must be complete and never older than before."""
@@ -296,12 +301,14 @@ class MemoryObjects:
                 assert found.state.contract.shape == contract.shape, "another shape cannot be had in place"
             state = ServedState(contract.table, contract.served_name, names.number, status, contract)
             if found is None:
+                memory.create_table(name)
                 memory.pinot[name] = MemoryTable(state, desired)
             else:
                 found.state, found.document = state, desired
 
         def delete() -> None:
             del memory.pinot[name]
+            memory.gone.add(name)
 
         return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
 
@@ -345,6 +352,7 @@ def _served_view(memory: Memory, names: ViewNames, contract: TableContract, stat
         assert names.topic(contract.table) in memory.topics, "Pinot asks Kafka for the partitions"
         found = memory.view_tables.get(name)
         if found is None:
+            memory.create_table(name)
             memory.view_tables[name] = MemoryView(names.number, contract, status, desired)
         else:
             assert found.contract.shape == contract.shape, "another shape cannot be had in place"
@@ -352,6 +360,7 @@ def _served_view(memory: Memory, names: ViewNames, contract: TableContract, stat
 
     def delete() -> None:
         del memory.view_tables[name]
+        memory.gone.add(name)
 
     return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
 
@@ -476,8 +485,10 @@ class MemoryFlow:
         found = self._memory.captures.get(names.number)
         if found is None or found.snapshot is Snapshot.BROKEN:
             return SnapshotReport(Snapshot.BROKEN, "two snapshots were begun")
-        if found.snapshot is Snapshot.NOT_STARTED or consistent_point is None:
+        if found.snapshot is Snapshot.NOT_STARTED:
             return SnapshotReport(found.snapshot)
+        if consistent_point is None:
+            return SnapshotReport(Snapshot.BROKEN, "nobody read the slot's consistent point")
         if consistent_point != found.snapshot_point:
             return SnapshotReport(Snapshot.BROKEN, "rows carry another position than the slot's")
         return SnapshotReport(Snapshot.PROVEN)

@@ -66,6 +66,7 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
         _damage_view(memory, kind, name)
     elif kind == "state":
         (directory / "state.json").unlink(missing_ok=True)
+        memory.gone.clear()
     elif kind == "positions" and live:
         memory.topics.pop(f"{memory.project}.{live.state.capture}.offsets", None)
     elif kind == "topic" and live:
@@ -253,6 +254,44 @@ def _script(memory: Memory, directory: Path) -> bool:
     except Killed:
         return False
     return True
+
+
+def test_a_capture_whose_removal_was_cut_off_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before the slot's point was known, so that it is discarded, and again in every place of that."""
+
+    def killed(*_: object) -> None:
+        raise Killed("before the point is known")
+
+    for kill in range(12):
+        with _directory() as directory:
+            memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
+            with monkeypatch.context() as patched, suppress(Killed):
+                patched.setattr(Run, "_prove", killed)
+                Run(memory_systems(memory), directory, silent).converge(None)
+            memory.kill_after = memory.effects + kill
+            with suppress(Killed):
+                Run(memory_systems(memory), directory, silent).converge(None)
+            memory.kill_after = None
+            Run(memory_systems(memory), directory, silent).converge(None)
+            _goal_reached(memory, directory)
+            assert {t.state.capture for t in memory.pinot.values()} == {2}
+
+
+def test_a_capture_stays_until_the_views_over_it_are_switched() -> None:
+    """Killed in every place of a rebuild, among them between the table's switch and its view's."""
+    for kill in range(40):
+        with _directory() as directory:
+            memory = Memory(declared={contract("a").table: contract("a")})
+            memory.views = {view_of("a").table: view_of("a")}
+            Run(memory_systems(memory), directory, silent).converge(None)
+            memory.captures[1].slot = SlotStatus.LOST
+            memory.lose_rows(memory.captures[1], None)
+            memory.kill_after = memory.effects + kill
+            with suppress(Killed):
+                Run(memory_systems(memory), directory, silent).converge(None)
+            memory.kill_after = None
+            Run(memory_systems(memory), directory, silent).converge(None)
+            _goal_reached(memory, directory)
 
 
 def test_readers_never_go_back_through_a_switch() -> None:

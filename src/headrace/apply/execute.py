@@ -99,7 +99,7 @@ class Run:
                 self._stage(look, stage)
         except SnapshotBroken as broken:
             self._journal.write("snapshot-broken", capture=broken.number, reason=broken.reason)
-            self._forget_birth(broken.number)
+            self._forget_births({broken.number})
             self._progress(PlanChanged(str(broken)))
         finally:
             for watch in self._watches.values():
@@ -121,6 +121,8 @@ class Run:
                 self._begin(look, stage)
             elif stage.kind is StageKind.BUILD_VIEWS:
                 self._begin_views(look)
+            elif stage.kind in (StageKind.DISCARD, StageKind.RETIRE):
+                self._forget_births({c.number for c in look.layout.captures if not c.tables})
             for change in stage.changes:
                 self._change(look, stage, change)
             if stage.kind is StageKind.PRESENT:
@@ -220,10 +222,15 @@ class Run:
             identities = {t: identity for t, identity in identities.items() if t != change.table}
         self._save(replace(self._state, applied=applied, identities=identities))
 
-    def _forget_birth(self, number: int) -> None:
-        """What a broken capture was begun for is forgotten: the next plan discards all that is left of it."""
-        births = {n: birth for n, birth in self._state.births.items() if n != number}
-        self._save(replace(self._state, births=births))
+    def _forget_births(self, numbers: set[int]) -> None:
+        """No later plan goes on with these captures; it discards all that is left of them.
+
+        Saved before the first deletion: a deletion that is cut off must not be followed by a creation under
+        the same name (`delete_table` in hops/serve/resource.py says why).
+        """
+        births = {n: birth for n, birth in self._state.births.items() if n not in numbers}
+        if births != self._state.births:
+            self._save(replace(self._state, births=births))
 
     def _settle(self, look: Survey) -> None:
         """Nothing is left to do: drop what need not be remembered any longer."""

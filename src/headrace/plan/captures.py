@@ -231,8 +231,11 @@ def _capture_layout(world: World, number: int, homes: dict[TableName, int]) -> C
 
 
 def _was_live(world: World, number: int) -> bool:
-    """Readers may still be sent to one of its generations."""
-    return any(_answers(world, s) for s in world.served if s.capture == number)
+    """Readers may still be sent to one of its generations, or to a view that is computed from one."""
+    live = [s for s in world.view_states if world.live_view(s.view) == s]
+    origins = [s.contract.origin for s in live if s.contract is not None]
+    computed_from = {origin.capture for origin in origins if origin is not None}
+    return number in computed_from or any(_answers(world, s) for s in world.served if s.capture == number)
 
 
 def _answers(world: World, generation: ServedState) -> bool:

@@ -118,11 +118,9 @@ def test_the_directory_follows_the_status(made: Made) -> None:
     assert directory.look(made.pinot, project).find(name) is None
 
 
-def test_deleting_twice_and_making_it_again(made: Made) -> None:
+def test_deleting_twice(made: Made) -> None:
     made.table.apply()
     made.table.delete()
     assert made.table.read() is None
     assert made.pinot.schema(made.table.name) is None
     made.table.delete()
-    made.table.apply()
-    wait_until_consuming(made.pinot, made.table.name)
