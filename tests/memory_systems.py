@@ -97,6 +97,8 @@ class Memory:
     changes: dict[TableName, int] = field(default_factory=dict)
     lsn: int = 1000
     gone: set[str] = field(default_factory=set)
+    schemas: set[str] = field(default_factory=set)
+    incomplete: set[str] = field(default_factory=set)
 
     def effect(self, what: str) -> None:
         """Called before every change of anything."""
@@ -130,6 +132,7 @@ class Memory:
         topic = ViewNames(self.project, view.number).topic(view.view)
         return (
             name in self.jobs
+            and name not in self.incomplete
             and topic in self.topics
             and capture is not None
             and capture.carries(origin.base)
@@ -152,9 +155,17 @@ class Memory:
         found = [t for t in self.pinot.values() if t.state.table == table and t.state.status is Status.LIVE]
         return max(found, key=lambda t: t.state.capture, default=None)
 
-    def create_table(self, name: str) -> None:
+    def create_schema(self, name: str) -> None:
         """A name is used once: `delete_table` in hops/serve/resource.py says why."""
         assert name not in self.gone, f"{name} was deleted and is made again under the same name"
+        if name not in self.schemas:
+            self.schemas.add(name)
+            self.effect(f"make {name}, whose schema is there")
+
+    def drop_schema(self, name: str) -> None:
+        self.gone.add(name)
+        self.effect(f"drop the schema of {name}, whose table is gone")
+        self.schemas.discard(name)
 
     def observe_readers(self) -> None:
         """What readers get at this moment must be complete and never older than before."""
@@ -301,14 +312,14 @@ class MemoryObjects:
                 assert found.state.contract.shape == contract.shape, "another shape cannot be had in place"
             state = ServedState(contract.table, contract.served_name, names.number, status, contract)
             if found is None:
-                memory.create_table(name)
+                memory.create_schema(name)
                 memory.pinot[name] = MemoryTable(state, desired)
             else:
                 found.state, found.document = state, desired
 
         def delete() -> None:
             del memory.pinot[name]
-            memory.gone.add(name)
+            memory.drop_schema(name)
 
         return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
 
@@ -352,7 +363,7 @@ def _served_view(memory: Memory, names: ViewNames, contract: TableContract, stat
         assert names.topic(contract.table) in memory.topics, "Pinot asks Kafka for the partitions"
         found = memory.view_tables.get(name)
         if found is None:
-            memory.create_table(name)
+            memory.create_schema(name)
             memory.view_tables[name] = MemoryView(names.number, contract, status, desired)
         else:
             assert found.contract.shape == contract.shape, "another shape cannot be had in place"
@@ -360,7 +371,7 @@ def _served_view(memory: Memory, names: ViewNames, contract: TableContract, stat
 
     def delete() -> None:
         del memory.view_tables[name]
-        memory.gone.add(name)
+        memory.drop_schema(name)
 
     return MemoryResource(memory, f"pinot:{name}", desired, read, apply, delete)
 
@@ -387,7 +398,8 @@ class MemoryViews:
                 note(int(number[1:]), TableName.of_view(name), topic=True)
         for name in memory.jobs:
             served, _, number = name.removeprefix(f"{memory.project}_").rpartition("_v")
-            note(int(number), TableName.of_view(served), job=True)
+            failed = name in memory.incomplete
+            note(int(number), TableName.of_view(served), job=True, log_incomplete=failed)
         return tuple(sorted(found.values(), key=lambda state: state.number))
 
     def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:
@@ -406,11 +418,13 @@ class MemoryViews:
         def apply() -> None:
             assert reads in memory.topics
             assert to in memory.topics
-            assert reads not in memory.cut, "a query begins with the whole log"
+            if reads in memory.cut:
+                memory.incomplete.add(name)  # a query begins with the whole log
             memory.jobs[name] = desired
 
         def delete() -> None:
             del memory.jobs[name]
+            memory.incomplete.discard(name)
 
         return MemoryResource(memory, f"spark:{name}", desired, read, apply, delete)
 
@@ -518,6 +532,9 @@ class MemoryFlow:
         found.published = tuple(t for t in found.published if t != table)
         found.publication = {"tables": [str(t) for t in found.published]}
         self._memory.observe_readers()
+
+    def drop_schema(self, physical: str) -> None:
+        self._memory.schemas.discard(physical)
 
     def set_status(self, physical: str, status: Status) -> None:
         found, view = self._memory.pinot.get(physical), self._memory.view_tables.get(physical)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from headrace.apply.execute import Run
 from headrace.apply.progress import silent
+from headrace.apply.systems import Systems
 from headrace.names import TableName, ViewNames
-from headrace.plan.model import Kind, SlotStatus, Status
+from headrace.plan.model import Kind, SlotStatus, StageKind, Status
 from tests.memory_systems import Killed, Memory, contract, memory_systems, view_of
 
 NAMES = ("a", "b", "c", "d")
@@ -67,6 +69,7 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
     elif kind == "state":
         (directory / "state.json").unlink(missing_ok=True)
         memory.gone.clear()
+        memory.schemas &= set(memory.pinot) | set(memory.view_tables)
     elif kind == "positions" and live:
         memory.topics.pop(f"{memory.project}.{live.state.capture}.offsets", None)
     elif kind == "topic" and live:
@@ -105,6 +108,7 @@ def _damage_view(memory: Memory, kind: str, name: str) -> None:
         memory.topics.pop(names.topic(live.view), None)
     elif kind == "view_table":
         del memory.view_tables[physical]
+        memory.schemas.discard(physical)
 
 
 def _damage_capture(memory: Memory, capture, kind: str, table: TableName) -> None:
@@ -125,6 +129,7 @@ def _damage_capture(memory: Memory, capture, kind: str, table: TableName) -> Non
     elif kind == "pinot":
         for name in [n for n, found in memory.pinot.items() if found.state.table == table][:1]:
             del memory.pinot[name]
+            memory.schemas.discard(name)
 
 
 def _forget_damaged(memory: Memory) -> None:
@@ -159,6 +164,7 @@ def _goal_reached(memory: Memory, directory: Path) -> None:
         assert capture.slot is SlotStatus.USABLE
         assert set(capture.published) == set(capture.tables) == tables
         assert all(memory.identities[table] == "full" for table in tables)
+    assert memory.schemas == set(memory.pinot) | set(memory.view_tables)
     in_topics = {topic.split(".")[1] for topic in memory.topics}
     assert {int(number) for number in in_topics if number.isdigit()} == homes
     _views_reached(memory)
@@ -262,17 +268,23 @@ def test_a_capture_whose_removal_was_cut_off_is_not_gone_on_with(monkeypatch: py
     def killed(*_: object) -> None:
         raise Killed("before the point is known")
 
+    def one_slot(memory: Memory) -> Systems:
+        def allows(new: int) -> None:
+            assert sum(c.slot is not SlotStatus.ABSENT for c in memory.captures.values()) + new <= 1
+
+        return replace(memory_systems(memory), allows=allows)
+
     for kill in range(12):
         with _directory() as directory:
             memory = Memory(declared={contract(n).table: contract(n) for n in NAMES[:2]})
             with monkeypatch.context() as patched, suppress(Killed):
                 patched.setattr(Run, "_prove", killed)
-                Run(memory_systems(memory), directory, silent).converge(None)
+                Run(one_slot(memory), directory, silent).converge(None)
             memory.kill_after = memory.effects + kill
             with suppress(Killed):
-                Run(memory_systems(memory), directory, silent).converge(None)
+                Run(one_slot(memory), directory, silent).converge(None)
             memory.kill_after = None
-            Run(memory_systems(memory), directory, silent).converge(None)
+            Run(one_slot(memory), directory, silent).converge(None)
             _goal_reached(memory, directory)
             assert {t.state.capture for t in memory.pinot.values()} == {2}
 
@@ -290,8 +302,25 @@ def test_a_capture_stays_until_the_views_over_it_are_switched() -> None:
             with suppress(Killed):
                 Run(memory_systems(memory), directory, silent).converge(None)
             memory.kill_after = None
+            plan = Run(memory_systems(memory), directory, silent).survey().plan
+            first = [
+                c.address for stage in plan.stages if stage.kind is StageKind.DISCARD for c in stage.changes
+            ]
+            assert "pinot:shop_a_1" not in first  # a dashboard shows it until it is made anew
             Run(memory_systems(memory), directory, silent).converge(None)
             _goal_reached(memory, directory)
+
+
+def test_a_query_that_had_to_begin_with_a_cut_log_is_built_anew() -> None:
+    """Its settings changed, so that it was begun anew; Spark says that it has failed: no plan is empty."""
+    with _directory() as directory:
+        memory = Memory(declared={contract("a").table: contract("a")})
+        memory.views = {view_of("a").table: view_of("a")}
+        Run(memory_systems(memory), directory, silent).converge(None)
+        memory.cut = {"shop.1.public.a"}
+        memory.jobs["shop_a_view_v1"] = {**memory.jobs["shop_a_view_v1"], "job": "other"}
+        Run(memory_systems(memory), directory, silent).converge(None)
+        _goal_reached(memory, directory)
 
 
 def test_readers_never_go_back_through_a_switch() -> None:

@@ -24,7 +24,7 @@ from headrace.apply.world import Survey, survey
 from headrace.errors import HeadraceError
 from headrace.names import TableName
 from headrace.plan.captures import CaptureLayout
-from headrace.plan.model import Action, Change, Kind, Plan, Stage, StageKind, digest
+from headrace.plan.model import Action, Change, Kind, Plan, Stage, StageKind, address, digest
 from headrace.plan.render import as_json
 
 MAX_ROUNDS = 6
@@ -73,6 +73,7 @@ class Run:
         first = look.plan
         if expected is not None:
             refuse_outdated(expected, first)
+        self._remember(look)
         self._journal.write("plan", digest=first.world_digest, stages=[s.kind for s in first.stages])
         for _ in range(MAX_ROUNDS):
             if look.plan.empty:
@@ -127,6 +128,22 @@ class Run:
                 self._change(look, stage, change)
             if stage.kind is StageKind.PRESENT:
                 self._check_charts(look)
+
+    def _remember(self, look: Survey) -> None:
+        """Numbers and schemas of all that exists, before any of it is removed; the state may be a new one."""
+        prefix = address(Kind.SERVED, "")
+        there = {where for where, reading in look.readings.items() if reading.observed is not None}
+        tables = {
+            where.removeprefix(prefix) for where in there | set(look.removals) if where.startswith(prefix)
+        }
+        seen = replace(
+            self._state,
+            schemas=self._state.schemas | tables,
+            next_capture=max(self._state.next_capture, look.world.next_capture),
+            next_view=max(self._state.next_view, look.world.next_view),
+        )
+        if seen != self._state:
+            self._save(seen)
 
     def _begin(self, look: Survey, stage: Stage) -> None:
         """Remember a capture before anything of it exists, so that its number is never used twice."""
@@ -209,6 +226,8 @@ class Run:
             assert change.table is not None
             found = str((change.before or {}).get("identity", "default"))
             self._save(replace(self._state, identities={**self._state.identities, change.table: found}))
+        if change.kind is Kind.SERVED and change.action is Action.CREATE:
+            self._save(replace(self._state, schemas=self._state.schemas | {_physical(change)}))
         if change.kind is Kind.CONNECTOR and change.action is Action.CREATE:
             assert change.capture is not None
             watch = PointWatch(self._systems.flow, look.world.names(change.capture))
@@ -220,7 +239,8 @@ class Run:
         identities = self._state.identities
         if change.kind is Kind.IDENTITY:
             identities = {t: identity for t, identity in identities.items() if t != change.table}
-        self._save(replace(self._state, applied=applied, identities=identities))
+        schemas = self._state.schemas - ({_physical(change)} if change.kind is Kind.SERVED else set())
+        self._save(replace(self._state, applied=applied, identities=identities, schemas=schemas))
 
     def _forget_births(self, numbers: set[int]) -> None:
         """No later plan goes on with these captures; it discards all that is left of them.
@@ -235,12 +255,15 @@ class Run:
     def _settle(self, look: Survey) -> None:
         """Nothing is left to do: drop what need not be remembered any longer."""
         kept = {c.number for c in look.layout.captures if c.tables}
+        there = {address(Kind.SERVED, schema): schema for schema in self._state.schemas}
+        for where, schema in there.items():
+            if where not in look.readings:
+                self._systems.flow.drop_schema(schema)
         settled = replace(
             self._state,
-            next_capture=look.world.next_capture,
-            next_view=look.world.next_view,
             births={n: birth for n, birth in self._state.births.items() if n in kept},
             applied=look.applied(),
+            schemas=frozenset(schema for where, schema in there.items() if where in look.readings),
             resync_above={},
         )
         if settled != self._state:
@@ -250,6 +273,10 @@ class Run:
     def _save(self, state: State) -> None:
         self._store.save(state)
         self._state = state
+
+
+def _physical(change: Change) -> str:
+    return change.address.partition(":")[2]
 
 
 def _shapes(look: Survey, layout: CaptureLayout) -> dict[TableName, str]:

@@ -86,6 +86,9 @@ class RealFlow:
     def stand_still(self, names: CaptureNames, table: TableName) -> None:
         self._source.run(lambda client: unpublish(client, names.publication, table))
 
+    def drop_schema(self, physical: str) -> None:
+        self._pinot.delete_schema(physical)
+
     def set_status(self, physical: str, status: Status) -> None:
         config = self._pinot.table_config(physical)
         if config is None:

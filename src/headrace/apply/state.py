@@ -38,6 +38,7 @@ class _File(BaseModel):
     identities: dict[str, str] = {}
     applied: dict[str, str] = {}
     resync_above: dict[str, int] = {}
+    schemas: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class State:
         applied: by address, the digest of what the last apply made of it.
         charts_checked: the digest of the dashboard whose charts were last seen to be right.
         resync_above: tables and views that were asked to start over: their generation must be above it.
+        schemas: Pinot tables begun and not wholly removed: a schema without its table is in no list.
     """
 
     project: str
@@ -63,6 +65,7 @@ class State:
     resync_above: Mapping[TableName, int] = field(default_factory=dict[TableName, int])
     next_view: int = 1
     charts_checked: str | None = None
+    schemas: frozenset[str] = frozenset()
 
     def with_birth(self, number: int, shapes: Mapping[TableName, str]) -> State:
         """Reserve a capture number for good and remember what it is begun for."""
@@ -114,6 +117,7 @@ class StateStore:
             identities={TableName.parse(t): identity for t, identity in found.identities.items()},
             applied=found.applied,
             resync_above={TableName.parse(t): number for t, number in found.resync_above.items()},
+            schemas=frozenset(found.schemas),
         )
 
     def save(self, state: State) -> None:
@@ -127,6 +131,7 @@ class StateStore:
             identities={str(t): identity for t, identity in state.identities.items()},
             applied=dict(state.applied),
             resync_above={str(t): number for t, number in state.resync_above.items()},
+            schemas=sorted(state.schemas),
         )
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE_NAME}.")

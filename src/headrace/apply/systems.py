@@ -126,6 +126,10 @@ class Flow(Protocol):
         """
         ...
 
+    def drop_schema(self, physical: str) -> None:
+        """Remove the schema of a Pinot table that is not there; fine when it is gone too."""
+        ...
+
     def set_status(self, physical: str, status: Status) -> None:
         """Change what readers may do with a generation: one atomic write; fine when it is gone."""
         ...

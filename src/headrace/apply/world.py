@@ -69,7 +69,7 @@ def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -
         world = observe(systems, state, pool, catalogue)
         layout = decide(world)
         new = [c for c in layout.captures if c.phase is Phase.BUILDING and not _begun(world, c.number)]
-        allowed = pool.submit(systems.allows, len(new)) if new else None
+        allowed = pool.submit(systems.allows, max(len(new) - _freed(world, layout), 0)) if new else None
         views = decide_views(world, layout)
         items = needed(world, layout) + needed_of_views(world, views)
         items += needed_to_present(world, layout, views)
@@ -86,6 +86,12 @@ def survey(systems: Systems, state: State, catalogue: Catalogue | None = None) -
 def _begun(world: World, number: int) -> bool:
     capture = world.capture(number)
     return capture is not None and capture.started
+
+
+def _freed(world: World, layout: Layout) -> int:
+    """Slots that the same plan drops before it makes any."""
+    discarded = {c.number for c in layout.captures if c.phase is Phase.DISCARDED}
+    return sum(c.number in discarded and c.slot is not SlotStatus.ABSENT for c in world.captures)
 
 
 def removals_of(leftovers: Iterable[Leftover], systems: Systems, world: World) -> dict[str, Resource]:

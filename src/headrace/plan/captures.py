@@ -14,7 +14,6 @@ from headrace.contract import TableContract, ViewContract
 from headrace.names import TableName
 from headrace.plan.model import (
     CaptureState,
-    ServedState,
     SlotStatus,
     Snapshot,
     Status,
@@ -143,6 +142,8 @@ def why_not_current(world: World, view: ViewContract, capture: int) -> str | Non
         return "a new generation was asked for"
     if not live.topic:
         return "its topic is gone"
+    if live.log_incomplete:
+        return "its query had to begin anew, and the beginning of the log is gone"
     if not live.job and world.names(capture).topic(view.base) in world.cut_topics:
         return "its query is gone, and so is the beginning of the log it would begin with"
     return None
@@ -186,6 +187,9 @@ def _continue_begun(world: World, homes: dict[TableName, int], waiting: list[Tab
 def _begun_for(world: World, capture: CaptureState, contract: TableContract) -> bool:
     """Whether finishing this capture gives the table the generation it needs."""
     table = contract.table
+    live = world.live(table)
+    if live is not None and live.capture > capture.number:
+        return False  # a generation only ever follows a lower one
     if capture.number <= world.resync_above.get(table, 0):
         return False
     if (capture.born_with or {}).get(table) != contract.shape:
@@ -231,15 +235,12 @@ def _capture_layout(world: World, number: int, homes: dict[TableName, int]) -> C
 
 
 def _was_live(world: World, number: int) -> bool:
-    """Readers may still be sent to one of its generations, or to a view that is computed from one."""
+    """Somebody may still read one of its generations: a reader, a dashboard, or a view computed from it."""
     live = [s for s in world.view_states if world.live_view(s.view) == s]
     origins = [s.contract.origin for s in live if s.contract is not None]
     computed_from = {origin.capture for origin in origins if origin is not None}
-    return number in computed_from or any(_answers(world, s) for s in world.served if s.capture == number)
-
-
-def _answers(world: World, generation: ServedState) -> bool:
-    return world.live(generation.table) == generation
+    served = {s.capture for s in world.served if s.status is not Status.BUILDING}
+    return number in computed_from | served
 
 
 def carried(world: World, number: int) -> set[TableName]:

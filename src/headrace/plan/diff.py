@@ -225,7 +225,15 @@ def fingerprint(world: World, readings: Mapping[str, Reading]) -> str:
         for s in world.served
     ]
     views = [
-        [s.number, str(s.view), s.status, s.contract and s.contract.to_json(), s.topic, s.job]
+        [
+            s.number,
+            str(s.view),
+            s.status,
+            s.contract and s.contract.to_json(),
+            s.topic,
+            s.job,
+            s.log_incomplete,
+        ]
         for s in world.view_states
     ]
     observed = {where: reading.observed for where, reading in readings.items()}

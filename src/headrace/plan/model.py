@@ -89,6 +89,7 @@ class ViewState:
         contract: what its table was made for; None when there is none that can be read.
         topic: whether the topic of its results is there.
         job: whether Spark knows its query.
+        log_incomplete: the query has failed for good: it had to begin with records that are gone.
     """
 
     number: int
@@ -97,6 +98,7 @@ class ViewState:
     contract: TableContract | None = None
     topic: bool = False
     job: bool = False
+    log_incomplete: bool = False
 
     @property
     def served_name(self) -> str:

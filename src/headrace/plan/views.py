@@ -125,7 +125,7 @@ def leftover_of_views(world: World, layout: ViewLayout) -> tuple[Leftover, ...]:
 
 def _remains(world: World, state: ViewState) -> Iterator[Leftover]:
     names = world.view_names(state.number)
-    stage = StageKind.RETIRE if world.live_view(state.view) == state else StageKind.DISCARD
+    stage = StageKind.DISCARD if state.status in (None, Status.BUILDING) else StageKind.RETIRE
     physical = names.pinot_table(state.served_name)
     topic, served = address(Kind.TOPIC, names.topic(state.view)), address(Kind.SERVED, physical)
     if state.topic:

@@ -14,6 +14,7 @@ from headrace.hops.topic.tail import TopicTail
 from headrace.hops.transform.client import JobStatus
 
 FAILED = "failed"
+LOG_INCOMPLETE = "log-incomplete"
 
 
 def computed_below(results: TopicTail) -> int:
@@ -26,6 +27,11 @@ def wanted_below(table: TopicTail, end: int) -> int:
     """What `computed_below` must reach to cover the table's records below `end`."""
     newest = table.last_below(end)
     return 0 if newest is None else newest.offset + 1
+
+
+def log_incomplete(status: JobStatus) -> bool:
+    """Whether a query has failed for good because the table's topic has lost the records it begins with."""
+    return status.state == FAILED and status.code == LOG_INCOMPLETE
 
 
 def check(name: str, status: JobStatus | None) -> None:
