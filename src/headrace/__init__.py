@@ -3,6 +3,7 @@
     import headrace
 
     shop = headrace.open_project("shop")
+    shop.up()
     print(headrace.plan_text(shop.plan()))
     shop.apply()
     shop.query("SELECT COUNT(*) FROM orders", up_to_now=True).rows

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from headrace.apply.progress import Progress, silent
 from headrace.apply.state import StateStore
 from headrace.apply.systems import Catalogue
 from headrace.apply.world import survey
-from headrace.contract import ViewContract
+from headrace.contract import TableContract
 from headrace.endpoints import Endpoints
 from headrace.engines.folder import ProjectFolder
 from headrace.errors import HeadraceError
@@ -29,17 +28,21 @@ from headrace.plan.model import Plan
 from headrace.spec.model import Declaration
 
 if TYPE_CHECKING:
+    from headrace.apply.audits import Audits
     from headrace.apply.real import Connections
     from headrace.apply.stored import StoredRows
     from headrace.apply.topics import TopicMessages
-    from headrace.hops.serve.directory import Generation
+    from headrace.engines.lifecycle import Progress as EngineProgress
+    from headrace.engines.status import ProjectStatus
+    from headrace.engines.stop_project import Stopped
+    from headrace.feed.load import LoadOptions, LoadReport
+    from headrace.hops.serve.probe import Reject
     from headrace.hops.serve.query import QueryResult
     from headrace.observe.readers import Consumers
     from headrace.observe.topics import Topics
     from headrace.observe.trace import Trace
-    from headrace.verify.audit import Audit, Say
+    from headrace.verify.audit import Say
     from headrace.verify.verdict import TableVerdict
-    from headrace.verify.views import ViewAudit
 
 NOTHING_DECLARED = Catalogue(())
 
@@ -102,25 +105,80 @@ class Project:
         with self._alone("apply"), self.connections(complete=True) as connections:
             return Run(connections.systems, self._folder.root, progress).converge(expected)
 
-    def query(self, sql: str, *, up_to_now: bool = False, timeout_s: float = 10.0) -> QueryResult:
+    def up(self, progress: EngineProgress | None = None) -> Endpoints:
+        """Start the engines that do not run, wait until they serve; what the tables need is `apply`'s."""
+        from headrace.engines import lifecycle, runtime
+
+        return runtime.up(self.declaration, self.directory, progress or lifecycle.silent)
+
+    def down(self) -> Stopped:
+        """Stop the engines; their data stays."""
+        from headrace.engines import runtime
+
+        return runtime.down(self.directory)
+
+    def status(self) -> ProjectStatus:
+        """How the engines stand now, and what is wrong; never fails for what it finds."""
+        from headrace.engines import runtime
+
+        return runtime.status(self.directory)
+
+    def load_csv(self, file: Path, table: TableName, options: LoadOptions | None = None) -> LoadReport:
+        """Load a CSV file, plain or gzip, into a table of the source: all of it in one transaction.
+
+        Raises:
+            HeadraceError: file and table do not fit, too many bad lines, or the server refused the rows.
+        """
+        from headrace.feed.connect import connect
+        from headrace.feed.load import load_csv
+
+        with connect(self.endpoints.source) as connection:
+            return load_csv(connection, file, table, options)
+
+    def rejects(
+        self, tables: Iterable[TableName] = ()
+    ) -> tuple[tuple[TableContract, tuple[Reject, ...]], ...]:
+        """The rows that could not be carried exactly; of all that is served when no table is named."""
+        from headrace.hops.serve import probe
+        from headrace.hops.serve.directory import look
+
+        wanted = set(tables)
+        with self.connections() as connections:
+            live = look(connections.pinot, self.name).live().values()
+            return tuple(
+                (one.contract, probe.rejects(connections.pinot, one.physical, one.contract.key))
+                for one in live
+                if not wanted or one.contract.table in wanted
+            )
+
+    def query(
+        self, sql: str, *, up_to_now: bool = False, after_lsn: int | None = None, timeout_s: float = 10.0
+    ) -> QueryResult:
         """Ask Pinot by the names of the declaration.
 
         Args:
             sql: PostgreSQL's SELECT over one served table.
             up_to_now: wait until everything committed before this call is in the answer.
+            after_lsn: wait until everything committed up to this point of the WAL is in it.
             timeout_s: for the query; the wait comes on top.
 
         Raises:
-            HeadraceError: `served-table-stands-still` when no wait would bring that.
+            HeadraceError: `served-table-stands-still` when no wait would bring that; `wal-not-written` when
+                PostgreSQL does not come to the point within `timeout_s`.
         """
         from headrace.apply.standing import await_switch, committed, goes_on, stands_still
         from headrace.hops.serve.query import QueryClient, SwitchedError
+        from headrace.hops.source.client import SourceClient
+        from headrace.hops.source.fence import await_wal
 
         with self.connections() as connections:
             systems = connections.systems
             client = QueryClient(connections.pinot, self.name)
             prepared = client.prepare(sql)
-            if not up_to_now:
+            if after_lsn is not None:
+                with SourceClient.connect(connections.endpoints.source) as source:
+                    await_wal(source, after_lsn, timeout_s)  # a fence of any later moment lies behind it
+            elif not up_to_now:
                 return client.execute(prepared, timeout_s=timeout_s)
             while True:
                 live = prepared.generation
@@ -144,6 +202,7 @@ class Project:
             tables: and views; all that are declared when absent.
             say: told how far it is.
         """
+        from headrace.apply.audits import Audits
         from headrace.hops.source.client import SourceClient
         from headrace.verify.audit import Audit
         from headrace.verify.fence import WalFence
@@ -154,7 +213,7 @@ class Project:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
                 fence = WalFence(session, connections.kafka)
-                audits = _Audits(connections, Audit(connections.pinot, source, fence))
+                audits = Audits(connections, Audit(connections.pinot, source, fence))
                 return tuple(self._verdict(connections, audits, name, say) for name in names)
 
     def trace(
@@ -269,7 +328,7 @@ class Project:
         with self._alone("destroy"), self.connections(complete=True) as connections:
             return Run(connections.systems, self._folder.root, progress, NOTHING_DECLARED).converge(None)
 
-    def _verdict(self, connections: Connections, audits: _Audits, name: str, say: Say | None) -> TableVerdict:
+    def _verdict(self, connections: Connections, audits: Audits, name: str, say: Say | None) -> TableVerdict:
         """The verdict on one table; of a generation that was switched away meanwhile it would be unjust."""
         from headrace.apply.standing import await_switch, goes_on
         from headrace.hops.serve.directory import resolve
@@ -310,42 +369,6 @@ class Project:
         self._folder.create(self.name)
         with project_lock(self._folder.root, purpose):
             yield
-
-
-class _Audits:
-    """The audit of tables and, once one is asked for, of views."""
-
-    def __init__(self, connections: Connections, tables: Audit) -> None:
-        self._connections = connections
-        self._tables = tables
-
-    def verdict(self, generation: Generation, say: Say | None) -> TableVerdict:
-        if generation.contract.origin is None:
-            return self._tables.table(generation, say)
-        view = self._views.get(generation.contract.table)
-        if view is None:
-            raise HeadraceError(
-                "table-not-declared", f"the view {generation.served_name} is not declared any more"
-            )
-        return self._view_audit.view(generation, view, say)
-
-    @cached_property
-    def _views(self) -> dict[TableName, ViewContract]:
-        return {view.table: view for view in self._connections.systems.inventory.catalogue().views}
-
-    @cached_property
-    def _view_audit(self) -> ViewAudit:
-        from headrace.apply.standing import computed
-        from headrace.verify.views import ViewAudit
-
-        connections = self._connections
-        return ViewAudit(
-            connections.pinot,
-            connections.kafka,
-            connections.endpoints.source,
-            self._tables.fence,
-            lambda generation, ends: computed(connections.systems, generation, ends),
-        )
 
 
 def open_project(directory: Path | str | None = None) -> Project:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from headrace.errors import HeadraceError, HeadraceErrors, Where
+from headrace.lsn import lsn_text
 
 JSON_VERSION = 1
 PIPE_WIDTH = 80
@@ -122,7 +123,7 @@ def moment(time_ms: int | None) -> str:
 
 def lsn(position: int | None) -> str | None:
     """A position of the WAL as PostgreSQL prints it."""
-    return None if position is None or position < 0 else f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
+    return None if position is None or position < 0 else lsn_text(position)
 
 
 def width() -> int:

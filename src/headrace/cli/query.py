@@ -14,11 +14,10 @@ import typer
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, Timeout
 from headrace.errors import HeadraceError
+from headrace.lsn import parse_lsn
 
 if TYPE_CHECKING:
     from headrace.hops.serve.query import QueryResult
-
-_LSN_PARTS = 2
 
 
 def query(
@@ -50,12 +49,12 @@ def query(
     if csv and json:
         raise HeadraceError("usage", "--csv and --json exclude each other")
     text = sys.stdin.read() if sql == "-" else sql
-    up_to_now = False
-    if after is not None:
-        _check_point(after)
-        # A fence of this moment lies behind every point that exists already.
-        up_to_now = True
-    result = open_project(project_directory).query(text, up_to_now=up_to_now, timeout_s=timeout)
+    result = open_project(project_directory).query(
+        text,
+        up_to_now=after == "now",
+        after_lsn=None if after in (None, "now") else _lsn(after),
+        timeout_s=timeout,
+    )
     for warning in result.warnings:
         output.warn(warning)
     if json:
@@ -78,20 +77,15 @@ def as_document(result: QueryResult) -> dict[str, object]:
     }
 
 
-def _check_point(point: str) -> None:
-    parts = point.split("/")
-    if point == "now":
-        return
-    try:
-        [int(part, 16) for part in parts]
-    except ValueError:
-        parts = []
-    if len(parts) != _LSN_PARTS:
+def _lsn(point: str) -> int:
+    found = parse_lsn(point)
+    if found is None:
         raise HeadraceError(
             "usage",
             f"--after takes `now` or a point of the WAL such as 0/16B3748, not `{point}`",
             hint="SELECT pg_current_wal_lsn() tells one",
         )
+    return found
 
 
 def _json_value(value: object) -> object:

@@ -8,8 +8,10 @@ import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory
+from headrace.lsn import lsn_text
 
 if TYPE_CHECKING:
+    from headrace.contract import TableContract
     from headrace.hops.serve.probe import Reject
 
 
@@ -30,27 +32,15 @@ def rejects(
       headrace rejects orders
     """
     from headrace.apply.project import open_project
-    from headrace.hops.serve import probe
-    from headrace.hops.serve.directory import look
 
     project = open_project(project_directory)
-    wanted = {project.named(text) for text in tables or []}
-    with project.connections() as connections:
-        live = look(connections.pinot, project.name).live()
-        found = {
-            generation.contract.table.shown: (
-                generation.contract.key,
-                probe.rejects(connections.pinot, generation.physical, generation.contract.key),
-            )
-            for generation in live.values()
-            if not wanted or generation.contract.table in wanted
-        }
+    found = project.rejects(project.named(text) for text in tables or [])
     if json:
-        output.answer_json({"ok": True, "tables": [_document(table, *rest) for table, rest in found.items()]})
+        output.answer_json({"ok": True, "tables": [_document(*one) for one in found]})
         return
     rows = [
-        (table, ", ".join(map(str, reject.key)) or "-", reject.reason, _lsn(reject.lsn))
-        for table, (_, listed) in found.items()
+        (contract.table.shown, ", ".join(map(str, reject.key)) or "-", reject.reason, _lsn(reject.lsn))
+        for contract, listed in found
         for reject in listed
     ]
     if rows:
@@ -59,10 +49,10 @@ def rejects(
         output.answer("no rejects: every row of these tables is carried exactly")
 
 
-def _document(table: str, key: tuple[str, ...], listed: tuple[Reject, ...]) -> dict[str, object]:
+def _document(contract: TableContract, listed: tuple[Reject, ...]) -> dict[str, object]:
     return {
-        "table": table,
-        "key_columns": list(key),
+        "table": contract.table.shown,
+        "key_columns": list(contract.key),
         "rejects": [
             {
                 "key": list(reject.key),
@@ -76,4 +66,4 @@ def _document(table: str, key: tuple[str, ...], listed: tuple[Reject, ...]) -> d
 
 
 def _lsn(lsn: int) -> str:
-    return "-" if lsn < 0 else f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+    return "-" if lsn < 0 else lsn_text(lsn)

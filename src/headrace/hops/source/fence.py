@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 
+from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.probe import position
+from headrace.lsn import lsn_text
 
 PREFIX = "headrace.fence"
 """The prefix of a fence's logical message."""
+
+AWAIT_PAUSE_S = 0.02
 
 HEARTBEAT_PREFIX = "headrace.heartbeat"
 """The prefix of a heartbeat's logical message."""
@@ -38,3 +44,22 @@ def emit(client: SourceClient) -> Fence:
         "SELECT (pg_logical_emit_message(true, %s, %s) - '0/0'::pg_lsn)::bigint", (PREFIX, token)
     )
     return Fence(int(lsn), token)
+
+
+def await_wal(client: SourceClient, lsn: int, timeout_s: float) -> None:
+    """Return once PostgreSQL has written its WAL up to a point.
+
+    Raises:
+        HeadraceError: `wal-not-written` with how far it is after `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (written := position(client)) < lsn:
+        if time.monotonic() > deadline:
+            raise HeadraceError(
+                "wal-not-written",
+                f"PostgreSQL has not written its WAL up to {lsn_text(lsn)}",
+                cause=f"it has come to {lsn_text(written)}",
+                hint="see that the point is one of this server: SELECT pg_current_wal_lsn(); or wait longer:"
+                " --timeout",
+            )
+        time.sleep(AWAIT_PAUSE_S)

@@ -96,7 +96,7 @@ def _slot_alerts(slot: Slot, limit_bytes: int | None, running: bool) -> Iterator
             "slot-keeps-wal",
             f"{slot.name} makes PostgreSQL keep {megabytes(slot.retained_bytes)} of WAL, without a limit",
             Severity.WARNING,
-            "start the connector (`headrace up`), or give the slot up (`headrace down --purge`)",
+            "start the connector (`headrace up`), or give the slot up (`headrace destroy`)",
             address,
         )
     if running and not slot.active:
