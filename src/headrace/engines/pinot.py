@@ -163,6 +163,9 @@ def server_settings(program: JavaProgram, book: AddressBook, installation: Insta
         "pinot.server.adminapi.access.protocols.http.port": book.ports["pinot_server_admin"],
         "pinot.server.grpc.enable": False,
         "pinot.server.instance.id": "Server_127.0.0.1_1",
+        # Host and id are given. Without this Pinot 0.11.0 looks for the machine's address all the same, and
+        # does not start where there is no network (`BaseServerStarter.init`).
+        "pinot.set.instance.id.to.hostname": True,
         "pinot.server.instance.dataDir": program.data / "index",
         "pinot.server.instance.segmentTarDir": program.data / "tar",
         # Version 3, the default, cannot say NULL.
