@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.hops.serve.client import PinotClient
 from headrace.spec.load import load
 from tests.integration.apply.project import RunningProject
 from tests.running_engines import running_engines
@@ -33,6 +34,8 @@ def project(engines_folder: Path) -> Iterator[RunningProject]:
     )
     yield running
     _empty(running)
+    with PinotClient(running.endpoints.pinot_controller_url, running.endpoints.pinot_broker_url) as pinot:
+        assert [schema for schema in pinot.schemas() if schema.startswith(f"{NAME}_")] == []
 
 
 def _empty(running: RunningProject) -> None:

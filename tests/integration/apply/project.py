@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 
 from headrace.apply.project import Project, open_project
+from headrace.endpoints import Endpoints
 from headrace.names import TableName
 from headrace.observe.tables import table_status
 
@@ -35,6 +36,10 @@ class RunningProject:
 
     directory: Path
     name: str
+
+    @property
+    def endpoints(self) -> Endpoints:
+        return open_project(self.directory).endpoints
 
     def declare(self, *tables: str) -> Project:
         """Write headrace.yaml; a table is a name, or a whole entry of the mapping (`orders: {key: [a]}`)."""

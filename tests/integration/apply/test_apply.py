@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -245,6 +246,21 @@ def test_an_apply_killed_after_each_action_ends_the_same(project: RunningProject
     opened.apply()
     assert opened.plan().empty
     assert list(project.generations("orders").values()) == ["live"]
+    project.same("orders")
+
+
+def test_an_apply_that_is_interrupted_says_so_and_goes_on(project: RunningProject) -> None:
+    project.declare("orders")
+    known = len(project.journal())
+    process = project.command("apply", "--yes")
+    while not any(line.get("stage") == "prove" for line in project.journal()[known:]):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+    assert project.run("apply", "--yes")[0] == 0
     project.same("orders")
 
 

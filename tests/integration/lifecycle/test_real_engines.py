@@ -59,6 +59,23 @@ class RealProject:
     def pids(self) -> dict[str, int]:
         return {engine["name"]: engine["pid"] for engine in self.status()["engines"]}
 
+    def rows(self, first: int, note: str, *statements: str) -> None:
+        """Apply, write 500 rows, ask for the last of them, and compare all."""
+        with SourceClient.connect(open_project(self.directory).endpoints.source) as source:
+            for statement in statements:
+                source.execute(statement)
+            applied = self.headrace("apply", "--yes")
+            assert applied.returncode == 0, applied.stderr
+            source.execute(
+                "INSERT INTO orders SELECT g, %s FROM generate_series(%s::int, %s::int) g",
+                (note, first, first + 499),
+            )
+        question = f"SELECT note FROM orders WHERE id = {first + 499}"
+        asked = self.headrace("query", question, "--after", "now", "--csv")
+        assert asked.stdout.splitlines() == ["note", note], asked.stderr
+        verified = self.headrace("verify")
+        assert verified.returncode == 0, verified.stdout
+
     def ready(self) -> bool:
         return self.status()["ready"]
 
@@ -93,6 +110,13 @@ def two_projects() -> Generator[tuple[RealProject, RealProject]]:
         _remove(project)
 
 
+@pytest.fixture
+def own_project() -> Generator[RealProject]:
+    project = _project("own")
+    yield project
+    _remove(project)
+
+
 @pytest.fixture(scope="module")
 def project() -> Generator[RealProject]:
     project = _project("lifecycle")
@@ -102,8 +126,10 @@ def project() -> Generator[RealProject]:
 
 def test_lifecycle_twice(project: RealProject) -> None:
     seen_ports: list[object] = []
-    for _ in range(2):
+    for time_around in range(2):
         project.up()
+        if time_around == 1:
+            project.rows(501, "after a stop")
         status = project.status()
         assert {engine["name"] for engine in status["engines"]} == ENGINES
         assert status["ready"]
@@ -112,12 +138,56 @@ def test_lifecycle_twice(project: RealProject) -> None:
         pids = project.pids()
         project.up()
         assert project.pids() == pids
+        if time_around == 0:
+            project.rows(1, "before it", "CREATE TABLE orders (id bigint PRIMARY KEY, note text)")
         stopped = project.headrace("down", "--json")
         assert stopped.returncode == 0, stopped.stderr
         assert set(json.loads(stopped.stdout)["stopped"]) == ENGINES
         assert project.alive() == []
         assert not any(engine["pid"] for engine in project.status()["engines"])
     assert seen_ports[0] == seen_ports[1]
+    purged = project.headrace("down", "--purge", "--yes")
+    assert purged.returncode == 0, purged.stderr
+    assert not ProjectFolder.of(project.directory).root.exists()
+    project.up()
+    project.rows(1, "anew", "CREATE TABLE orders (id bigint PRIMARY KEY, note text)")
+    with SourceClient.connect(open_project(project.directory).endpoints.source) as source:
+        project.headrace("destroy", "--yes")
+        source.execute("DROP TABLE orders")
+
+
+OFFLINE = """
+import fcntl, socket, struct, sys
+with socket.socket() as any_socket:  # the loopback interface, up
+    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=1)
+    sys.exit("there is a network")
+except OSError:
+    pass
+from pathlib import Path
+from tests.integration.lifecycle.test_real_engines import RealProject
+project = RealProject(Path(sys.argv[1]))
+try:
+    project.up()
+    project.rows(1, "offline", "CREATE TABLE orders (id bigint PRIMARY KEY, note text)")
+finally:
+    assert project.headrace("down", "--purge", "--yes").returncode == 0
+"""
+
+
+def test_everything_works_without_a_network(own_project: RealProject) -> None:
+    """In a network of its own that has nothing but the loopback interface."""
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine lets us make no network of our own")
+    told = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", OFFLINE, own_project.directory],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
 
 
 def test_a_column_added_at_the_source_makes_the_table_not_exact(project: RealProject) -> None:
