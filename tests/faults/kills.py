@@ -37,7 +37,10 @@ def kill(project: Project, engine: str) -> int:
 
 
 def wait_until_back(project: Project, engine: str, killed: int) -> float:
-    """Seconds until another process of the engine is ready; the supervisor is started again by `up`."""
+    """Seconds until another process of the engine is ready.
+
+    `up` starts the supervisor again, and an engine that was killed so often that the stop rule holds.
+    """
     began = time.monotonic()
     if engine == "supervisor":
         runtime.up(project.declaration, project.directory)
@@ -46,6 +49,8 @@ def wait_until_back(project: Project, engine: str, killed: int) -> float:
         if engine == "supervisor" and status.supervisor_pid not in (None, killed) and status.ready:
             return time.monotonic() - began
         for found in status.engines:
+            if found.name == engine and found.state is EngineState.FAILED:
+                runtime.up(project.declaration, project.directory)
             if found.name == engine and found.pid not in (None, killed) and found.state is EngineState.READY:
                 return time.monotonic() - began
         time.sleep(0.1)

@@ -53,6 +53,7 @@ def test_the_demo_with_a_kill_in_the_middle_ends_equal(folder: Path) -> None:
     assert told["freshness"]["n"] > 0
 
 
+@pytest.mark.long
 def test_freshness_is_measured(folder: Path) -> None:
     told = ran(folder, "bench", "freshness", "-n", "20", "--longest-gap", "0.3")
     text = json.dumps(told)

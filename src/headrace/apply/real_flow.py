@@ -87,7 +87,8 @@ class RealFlow:
         self._source.run(lambda client: unpublish(client, names.publication, table))
 
     def drop_schema(self, physical: str) -> None:
-        self._pinot.delete_schema(physical)
+        if self._pinot.table_config(physical) is None:  # somebody's own table of that name keeps it
+            self._pinot.delete_schema(physical)
 
     def set_status(self, physical: str, status: Status) -> None:
         config = self._pinot.table_config(physical)
