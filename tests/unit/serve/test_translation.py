@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headrace.contract import Column, Conversion, TableContract
@@ -82,6 +84,13 @@ def test_star_is_the_users_columns() -> None:
     _, plan = compile_select(select, GENERATION)
     assert [column.name for column in plan.columns] == [column.name for column in CONTRACT.columns]
     assert "__kind" not in (plan.sql or "")
+
+
+def test_star_of_a_view_leaves_its_key_out() -> None:
+    key = Column("__key", "text", Conversion.TEXT, False)
+    view = replace(CONTRACT, key=("__key",), columns=(key, *CONTRACT.columns))
+    _, plan = compile_select(statement.parse("SELECT * FROM orders").bind(view), GENERATION)
+    assert [column.name for column in plan.columns] == [column.name for column in CONTRACT.columns]
 
 
 def test_sums_are_exact() -> None:

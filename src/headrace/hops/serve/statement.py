@@ -144,7 +144,9 @@ def _items(tree: exp.Select, contract: TableContract, alias: str) -> list[tuple[
         if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
             if node.args.get("except_") or node.args.get("replace"):
                 raise unsupported("SELECT * EXCEPT")
-            found += [(column.name, exp.column(column.name, quoted=True)) for column in contract.columns]
+            # A view's key is a column of ours; no column of a user begins like it.
+            names = [column.name for column in contract.columns if not column.name.startswith("__")]
+            found += [(name, exp.column(name, quoted=True)) for name in names]
         elif isinstance(node, exp.Alias):
             found.append((node.alias, node.this))
         else:
