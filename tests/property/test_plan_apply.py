@@ -187,6 +187,14 @@ def _views_reached(memory: Memory) -> None:
     assert {topic for topic in memory.topics if topic.split(".")[1].startswith("v")} == topics
 
 
+def _killed(memory: Memory, directory: Path, kill: int) -> None:
+    """A run that is killed after so many effects, if it has so many."""
+    memory.kill_after = memory.effects + kill
+    with suppress(Killed):
+        Run(memory_systems(memory), directory, silent).converge(None)
+    memory.kill_after = None
+
+
 damage_lists = st.lists(_damages(), max_size=6)
 
 
@@ -199,10 +207,7 @@ def test_any_world_reaches_the_goal_even_when_killed_on_the_way(first, second, k
             for damage in damages:
                 _damage(memory, directory, *damage)
             for kill in kills:
-                memory.kill_after = memory.effects + kill
-                with suppress(Killed):
-                    Run(memory_systems(memory), directory, silent).converge(None)
-                memory.kill_after = None
+                _killed(memory, directory, kill)
             Run(memory_systems(memory), directory, silent).converge(None)
             _goal_reached(memory, directory)
 
@@ -215,10 +220,7 @@ def test_the_wish_may_change_in_the_middle(damages, kill, change) -> None:
         Run(memory_systems(memory), directory, silent).converge(None)
         for damage in damages:
             _damage(memory, directory, *damage)
-        memory.kill_after = memory.effects + kill
-        with suppress(Killed):
-            Run(memory_systems(memory), directory, silent).converge(None)
-        memory.kill_after = None
+        _killed(memory, directory, kill)
         _damage(memory, directory, *change)
         Run(memory_systems(memory), directory, silent).converge(None)
         _goal_reached(memory, directory)
@@ -298,10 +300,7 @@ def test_a_capture_stays_until_the_views_over_it_are_switched() -> None:
             Run(memory_systems(memory), directory, silent).converge(None)
             memory.captures[1].slot = SlotStatus.LOST
             memory.lose_rows(memory.captures[1], None)
-            memory.kill_after = memory.effects + kill
-            with suppress(Killed):
-                Run(memory_systems(memory), directory, silent).converge(None)
-            memory.kill_after = None
+            _killed(memory, directory, kill)
             plan = Run(memory_systems(memory), directory, silent).survey().plan
             first = [
                 c.address for stage in plan.stages if stage.kind is StageKind.DISCARD for c in stage.changes

@@ -27,6 +27,8 @@ from headrace.plan.captures import CaptureLayout
 from headrace.plan.model import Action, Change, Kind, Plan, Stage, StageKind, address, digest
 from headrace.plan.render import as_json
 
+_SERVED = address(Kind.SERVED, "")
+
 MAX_ROUNDS = 6
 """A snapshot that breaks this often has a cause that trying again does not cure."""
 
@@ -131,11 +133,8 @@ class Run:
 
     def _remember(self, look: Survey) -> None:
         """Numbers and schemas of all that exists, before any of it is removed; the state may be a new one."""
-        prefix = address(Kind.SERVED, "")
         there = {where for where, reading in look.readings.items() if reading.observed is not None}
-        tables = {
-            where.removeprefix(prefix) for where in there | set(look.removals) if where.startswith(prefix)
-        }
+        tables = {where for where in there | set(look.removals) if where.startswith(_SERVED)}
         seen = replace(
             self._state,
             schemas=self._state.schemas | tables,
@@ -227,7 +226,7 @@ class Run:
             found = str((change.before or {}).get("identity", "default"))
             self._save(replace(self._state, identities={**self._state.identities, change.table: found}))
         if change.kind is Kind.SERVED and change.action is Action.CREATE:
-            self._save(replace(self._state, schemas=self._state.schemas | {_physical(change)}))
+            self._save(replace(self._state, schemas=self._state.schemas | {change.address}))
         if change.kind is Kind.CONNECTOR and change.action is Action.CREATE:
             assert change.capture is not None
             watch = PointWatch(self._systems.flow, look.world.names(change.capture))
@@ -239,7 +238,7 @@ class Run:
         identities = self._state.identities
         if change.kind is Kind.IDENTITY:
             identities = {t: identity for t, identity in identities.items() if t != change.table}
-        schemas = self._state.schemas - ({_physical(change)} if change.kind is Kind.SERVED else set())
+        schemas = self._state.schemas - {change.address}
         self._save(replace(self._state, applied=applied, identities=identities, schemas=schemas))
 
     def _forget_births(self, numbers: set[int]) -> None:
@@ -255,15 +254,14 @@ class Run:
     def _settle(self, look: Survey) -> None:
         """Nothing is left to do: drop what need not be remembered any longer."""
         kept = {c.number for c in look.layout.captures if c.tables}
-        there = {address(Kind.SERVED, schema): schema for schema in self._state.schemas}
-        for where, schema in there.items():
-            if where not in look.readings:
-                self._systems.flow.drop_schema(schema)
+        gone = self._state.schemas - look.readings.keys()
+        for where in gone:
+            self._systems.flow.drop_schema(where.removeprefix(_SERVED))
         settled = replace(
             self._state,
             births={n: birth for n, birth in self._state.births.items() if n in kept},
             applied=look.applied(),
-            schemas=frozenset(schema for where, schema in there.items() if where in look.readings),
+            schemas=self._state.schemas - gone,
             resync_above={},
         )
         if settled != self._state:
@@ -273,10 +271,6 @@ class Run:
     def _save(self, state: State) -> None:
         self._store.save(state)
         self._state = state
-
-
-def _physical(change: Change) -> str:
-    return change.address.partition(":")[2]
 
 
 def _shapes(look: Survey, layout: CaptureLayout) -> dict[TableName, str]:

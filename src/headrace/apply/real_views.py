@@ -71,9 +71,10 @@ class RealViews:
         ):
             note(int(number), view, topic=True)
         if self._spark is not None:
-            for name, status in self._spark.jobs().items():
-                for view, number in self._matching(rf"{re.escape(self._project)}_(.+)_v(\d+)", [name]):
-                    note(int(number), view, job=True, log_incomplete=log_incomplete(status))
+            jobs = self._spark.jobs()
+            for view, number in self._matching(rf"{re.escape(self._project)}_(.+)_v(\d+)", jobs):
+                status = jobs[f"{self._project}_{view}_v{number}"]
+                note(int(number), view, job=True, log_incomplete=log_incomplete(status))
         return tuple(found[number] for number in sorted(found))
 
     def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:

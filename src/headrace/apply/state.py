@@ -54,7 +54,7 @@ class State:
         applied: by address, the digest of what the last apply made of it.
         charts_checked: the digest of the dashboard whose charts were last seen to be right.
         resync_above: tables and views that were asked to start over: their generation must be above it.
-        schemas: Pinot tables begun and not wholly removed: a schema without its table is in no list.
+        schemas: addresses of Pinot tables not wholly removed: a schema without its table is in no list.
     """
 
     project: str

@@ -8,7 +8,6 @@ import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory
-from headrace.lsn import lsn_text
 
 if TYPE_CHECKING:
     from headrace.contract import TableContract
@@ -66,4 +65,4 @@ def _document(contract: TableContract, listed: tuple[Reject, ...]) -> dict[str, 
 
 
 def _lsn(lsn: int) -> str:
-    return "-" if lsn < 0 else lsn_text(lsn)
+    return output.lsn(lsn) or "-"

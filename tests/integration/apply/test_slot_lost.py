@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 
 from headrace.hops.capture.client import ConnectClient
 from headrace.names import CaptureNames
 from tests.integration.apply.project import RunningProject
+from tests.integration.lifecycle.small_project import eventually
 
 pytestmark = pytest.mark.engines
 
@@ -18,13 +18,6 @@ pytestmark = pytest.mark.engines
 def told(project: RunningProject) -> set[str]:
     """The codes of what stands in `headrace status`."""
     return {alert["code"] for alert in json.loads(project.run("status", "--json")[1])["alerts"]}
-
-
-def eventually(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
 
 
 def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None:
@@ -40,7 +33,7 @@ def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None
 
     with ConnectClient(opened.endpoints.connect_url) as connect:
         connect.stop(names.connector)
-    eventually(lambda: project.source(slot) == [(False,)], "the connector lets go of its slot")
+    eventually(lambda: project.source(slot) == [(False,)])
     project.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '160MB'", "SELECT pg_reload_conf()")
     try:
         for _ in range(5):
@@ -56,7 +49,7 @@ def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None
                 break
             fill_wal()
             time.sleep(1)
-        eventually(lambda: "slot-lost" in told(project), "that the slot is lost is told")
+        eventually(lambda: "slot-lost" in told(project))
         project.execute("INSERT INTO orders VALUES (1001, 'nobody carried this')")
         (table,) = json.loads(project.run("status", "--json")[1])["tables"]
         assert table["exact"] is False
@@ -65,4 +58,4 @@ def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None
     opened.apply()
     assert list(project.generations("orders")) == [number + 1]
     project.same("orders")
-    eventually(lambda: not told(project) & {"slot-lost", "slot-nearly-lost"}, "nothing is left to be told")
+    eventually(lambda: not told(project) & {"slot-lost", "slot-nearly-lost"})
