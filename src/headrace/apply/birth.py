@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from headrace.apply.progress import Progress, wait_until
@@ -17,6 +18,10 @@ SLOT_TIMEOUT_S = 180.0
 """Making a slot waits for every transaction that is open at that moment."""
 
 SNAPSHOT_STALL_S = 900.0
+
+REST_S = 60.0
+"""A worker of Connect that is started again takes up its connectors within this."""
+
 INDEX_STALL_S = 300.0
 WATCH_PAUSE_S = 0.02
 
@@ -93,7 +98,10 @@ def prove(
         HeadraceError: `wait-timeout` when it makes no progress.
     """
 
+    resting_since: float | None = None
+
     def missing() -> str | None:
+        nonlocal resting_since
         report = flow.snapshot(names, contracts, consistent_point)
         if report.failure is not None:
             raise report.failure
@@ -101,6 +109,10 @@ def prove(
             raise SnapshotBroken(names.number, report.waiting_for)
         if report.state is Snapshot.PROVEN:
             return None
+        resting_since = (resting_since or time.monotonic()) if report.resting else None
+        if resting_since is not None and time.monotonic() - resting_since > REST_S:
+            # Whatever takes it up again would read a second time: a snapshot counts in one piece only.
+            raise SnapshotBroken(names.number, f"its connector has not run for {REST_S:.0f} s")
         rows = "" if report.rows is None else f" ({report.rows:,} rows)"
         return f"{report.waiting_for or 'not finished'}{rows}"
 

@@ -40,6 +40,9 @@ class PlanChanged:
 
 MAX_PAUSE_S = 1.0
 
+AWAY_S = 90.0
+"""An engine that died is back by then: the supervisor's longest pause before a start is 30 s."""
+
 Event = StageBegun | ActionDone | Waiting | PlanChanged
 Progress = Callable[[Event], None]
 
@@ -57,7 +60,7 @@ def wait_until(
     pause_s: float = 0.05,
     report_every_s: float = 1.0,
 ) -> None:
-    """Ask again and again until nothing is missing.
+    """Ask again and again until nothing is missing; an engine that is away for a while is waited for.
 
     Args:
         done: None when the wait is over, else what is still missing, for people.
@@ -66,12 +69,24 @@ def wait_until(
         pause_s: between two questions at first; long waits ask less often.
 
     Raises:
-        HeadraceError: `wait-timeout` with what was missing last.
+        HeadraceError: `wait-timeout` with what was missing last; what `done` raises, when that is that an
+            engine does not answer only after AWAY_S of it.
     """
     begun = changed = time.monotonic()
     reported = 0.0
     last: str | None = None
-    while (missing := done()) is not None:
+    away_since: float | None = None
+    while True:
+        try:
+            missing = done()
+            away_since = None
+        except HeadraceError as error:
+            away_since = away_since or time.monotonic()
+            if not _is_away(error) or time.monotonic() - away_since > AWAY_S:
+                raise
+            missing = error.summary
+        if missing is None:
+            return
         now = time.monotonic()
         if missing != last:
             last, changed = missing, now
@@ -86,3 +101,7 @@ def wait_until(
             reported = now
             progress(Waiting(f"{what}: {missing}", now - begun))
         time.sleep(min(MAX_PAUSE_S, pause_s + (now - begun) / 50))
+
+
+def _is_away(error: HeadraceError) -> bool:
+    return error.code.endswith(("-unreachable", "-starting"))

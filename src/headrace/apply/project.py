@@ -129,10 +129,11 @@ class Project:
         Raises:
             HeadraceError: file and table do not fit, too many bad lines, or the server refused the rows.
         """
+        from headrace.engines import runtime
         from headrace.feed.connect import connect
         from headrace.feed.load import load_csv
 
-        with connect(self.endpoints.source) as connection:
+        with connect(runtime.source(self.declaration, self.directory)) as connection:
             return load_csv(connection, file, table, options)
 
     def rejects(

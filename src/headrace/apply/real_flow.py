@@ -29,6 +29,7 @@ FENCE_TIMEOUT_S = 600.0
 ASK_TIMEOUT_S = 2.0
 
 _STATES = {
+    snapshot.Progress.NOT_STARTED: Snapshot.NOT_STARTED,
     snapshot.Progress.RUNNING: Snapshot.RUNNING,
     snapshot.Progress.COMPLETE: Snapshot.PROVEN,
     snapshot.Progress.BROKEN: Snapshot.BROKEN,
@@ -65,7 +66,8 @@ class RealFlow:
             where = Where(address=f"connector:{names.connector}")
             failure = HeadraceError(why.code, why.summary, cause=why.cause, hint=why.hint, where=where)
         rows = sum(found.rows.values()) if found.rows else None
-        return SnapshotReport(_STATES[found.progress], found.reason, rows, failure)
+        resting = connector is None or not (connector.is_healthy or connector.failure)
+        return SnapshotReport(_STATES[found.progress], found.reason, rows, failure, resting)
 
     def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:
         return pass_fence(

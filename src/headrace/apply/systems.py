@@ -89,12 +89,14 @@ class SnapshotReport:
         waiting_for: for people; of a broken one, why.
         rows: read so far.
         failure: why another attempt would break too.
+        resting: the connector neither runs nor has it failed: paused, without a worker, or gone.
     """
 
     state: Snapshot
     waiting_for: str = ""
     rows: int | None = None
     failure: HeadraceError | None = None
+    resting: bool = False
 
 
 class Flow(Protocol):

@@ -158,7 +158,7 @@ def _run(
     list_options: ListOptions,
     options: SessionOptions,
 ) -> None:
-    from headrace.cli.load import source_to_fill
+    from headrace.engines import runtime
     from headrace.feed.connect import connect
     from headrace.feed.pull.client import ApiClient
     from headrace.feed.pull.session import PullSession
@@ -174,7 +174,7 @@ def _run(
 
         with (
             ApiClient(list_options.url, client_options, waiting) as client,
-            connect(source_to_fill(declaration, directory)) as connection,
+            connect(runtime.source(declaration, directory)) as connection,
         ):
             session = PullSession(
                 client, connection, name, list_options, options, note=output.note, progress=show

@@ -41,12 +41,12 @@ def run(
     Example:
       headrace feed run --rate 200 --for 60
     """
-    from headrace.cli.load import source_to_fill
+    from headrace.engines import runtime
     from headrace.feed import workload
     from headrace.feed.connect import connect
     from headrace.feed.shop.rhythm import Rhythm
 
-    address = source_to_fill(*open_declaration(project_directory))
+    address = runtime.source(*open_declaration(project_directory))
     stop = threading.Event()
     timer = threading.Timer(seconds, stop.set) if seconds is not None else None
     with connect(address) as connection, output.progress("shop") as line:

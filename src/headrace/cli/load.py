@@ -10,15 +10,11 @@ import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, open_declaration
-from headrace.endpoints import SourceAddress
 from headrace.engines import runtime
-from headrace.engines.folder import ProjectFolder
 from headrace.feed.connect import connect
 from headrace.feed.csv_reader import Dialect
 from headrace.feed.load import LoadOptions, LoadReport, Progress, load_csv
 from headrace.names import TableName
-from headrace.spec.connection import source_address
-from headrace.spec.model import Declaration
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -77,21 +73,13 @@ def csv(
     )
     name = TableName.parse(table)
     source = cast(BinaryIO, sys.stdin.buffer) if str(file) == "-" else file
-    address = source_to_fill(declaration, directory)
+    address = runtime.source(declaration, directory)
     with connect(address) as connection, output.progress(f"load {name}") as line:
         report = load_csv(connection, source, name, options, lambda at: _show(line, at))
         line.finish(f"{report.rows:,} rows")
     _answer(report)
     if not any(declared.table == name for declared in declaration.declared):
         output.note(f"{name} is not in headrace.yaml yet: add it to `tables` and run `headrace apply`")
-
-
-def source_to_fill(declaration: Declaration, directory: Path) -> SourceAddress:
-    """Somebody's own PostgreSQL needs no engine of ours to be loaded into."""
-    if declaration.embedded_source:
-        return runtime.endpoints(declaration, directory).source
-    unused = ProjectFolder.of(directory).root / "secrets" / "source.properties"
-    return source_address(declaration, directory=directory, password_file=unused)
 
 
 def _show(line: output.Progress, at: Progress) -> None:

@@ -150,6 +150,17 @@ def endpoints(declaration: Declaration, directory: Path, *, complete: bool = Fal
     return _endpoints(declaration, folder, ports)
 
 
+def source(declaration: Declaration, directory: Path) -> SourceAddress:
+    """Where rows are written; somebody's own PostgreSQL needs no engine of ours for that.
+
+    Raises:
+        HeadraceError: `engines-not-running` when it is one of them; a reference that does not resolve.
+    """
+    if declaration.embedded_source:
+        return endpoints(declaration, directory).source
+    return source_address(declaration, ProjectFolder.of(directory))
+
+
 def services(request: EngineRequest) -> tuple[Service, ...]:
     """The engines of a request, as the supervisor asks for them."""
     from headrace.engines.stack import stack

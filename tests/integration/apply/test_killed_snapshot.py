@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 ROWS = 200_000
 SELDOM = [
-    pytest.param(engine, marks=pytest.mark.long) for engine in ("postgres", "kafka", "pinot", "supervisor")
+    pytest.param(engine, marks=pytest.mark.long)
+    for engine in ("postgres", "kafka", "zookeeper", "pinot", "supervisor")
 ]
 SUMS = "SELECT COUNT(*), SUM(id) FROM orders"
 

@@ -36,6 +36,7 @@ _INITIAL = "Initial Snapshot"
 class Progress(Enum):
     """How an initial snapshot stands."""
 
+    NOT_STARTED = "not started"
     RUNNING = "running"
     COMPLETE = "complete"
     BROKEN = "broken"
@@ -110,7 +111,7 @@ def verdict(
     except HeadraceError as error:
         if error.code != "kafka-topic-missing":
             raise
-        return Verdict(Progress.RUNNING, {}, error.summary)
+        return Verdict(Progress.NOT_STARTED, {}, error.summary)
     return Verdict(Progress.COMPLETE, rows)
 
 
@@ -123,8 +124,9 @@ def _unfinished(told: _Told, rows: Mapping[TableName, int], connector: Connector
             return Verdict(Progress.BROKEN, rows, "the snapshot was aborted")
         # Its task fails, or begins a second time, in a moment: then the reason is known.
         return Verdict(Progress.RUNNING, rows, "the snapshot was aborted, its task has not said why")
-    waiting = "the tables are being read" if told.started else "the connector has not begun to read"
-    return Verdict(Progress.RUNNING, rows, waiting)
+    if not told.started:
+        return Verdict(Progress.NOT_STARTED, rows, "the connector has not begun to read")
+    return Verdict(Progress.RUNNING, rows, "the tables are being read")
 
 
 def _notifications(client: KafkaClient, names: CaptureNames) -> _Told:

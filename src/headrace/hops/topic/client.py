@@ -48,6 +48,21 @@ _log.addHandler(logging.NullHandler())
 _UNREACHABLE = frozenset(
     {"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_TIMED_OUT_QUEUE", "_RESOLVE", "REQUEST_TIMED_OUT"}
 )
+# What is said in the first moments of a broker, before each partition and group has its leader again.
+_NO_LEADER = frozenset(
+    {
+        "_NOENT",  # librdkafka's "No leaders found" of a question for offsets
+        "BROKER_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "FENCED_LEADER_EPOCH",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_CONTROLLER",
+        "NOT_COORDINATOR",
+        "NOT_LEADER_FOR_PARTITION",
+        "UNKNOWN_LEADER_EPOCH",
+    }
+)
 _DENIED = frozenset({"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED"})
 _MISSING = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 
@@ -196,15 +211,36 @@ class KafkaClient(Closing):
                 raise _missing_topic(topic)
             for partition in range(self._partitions[topic]):
                 query[TopicPartition(topic, partition)] = spec
-        if not query:
-            return {}
         isolation = (
             IsolationLevel.READ_COMMITTED if edge is Edge.COMMITTED else IsolationLevel.READ_UNCOMMITTED
         )
-        futures = self._admin.list_offsets(query, isolation_level=isolation, request_timeout=self.timeout_s)
         found: dict[str, dict[int, int]] = {topic: {} for topic in wanted}
+        try:
+            asked = self._list_offsets(query, isolation)
+        except HeadraceError as error:
+            if error.code != "kafka-starting":
+                raise
+            # librdkafka 2.16 remembers a leader from before a restart until topics are asked for.
+            self.topics()
+            asked = self._list_offsets(query, isolation)
+        for place, offset in asked.items():
+            found[place.topic][place.partition] = offset
+        return found
+
+    def _list_offsets(
+        self, query: Mapping[TopicPartition, object], isolation: IsolationLevel
+    ) -> dict[TopicPartition, int]:
+        if not query:
+            return {}
+        futures = self._admin.list_offsets(
+            dict(query), isolation_level=isolation, request_timeout=self.timeout_s
+        )
+        found: dict[TopicPartition, int] = {}
         for place, future in futures.items():
-            found[place.topic][place.partition] = self._wait(future, f"topic:{place.topic}").offset
+            where = f"topic:{place.topic}"
+            found[place] = cast(int, self._wait(future, where).offset)
+            if found[place] < 0:  # librdkafka's "invalid", seen while a broker came back
+                raise self._starting(f"no offset of partition {place.partition}", Where(address=where))
         return found
 
     def consumer(self, **settings: Any) -> Consumer:
@@ -266,6 +302,8 @@ class KafkaClient(Closing):
                 hint="`headrace status` shows whether the broker runs; `headrace up` starts it",
                 where=where,
             )
+        if name in _NO_LEADER:
+            return self._starting(found.str(), where)
         if name in _MISSING:
             return _missing_topic(address.removeprefix("topic:") if address else "?", found.str())
         if name in _DENIED or name.endswith("AUTHORIZATION_FAILED"):
@@ -274,6 +312,15 @@ class KafkaClient(Closing):
                 "kafka-denied", "Kafka refuses access", cause=found.str(), hint=hint, where=where
             )
         return HeadraceError("kafka-refused", f"Kafka refused ({name})", cause=found.str(), where=where)
+
+    def _starting(self, cause: str, where: Where | None) -> HeadraceError:
+        return HeadraceError(
+            "kafka-starting",
+            f"Kafka at {self.bootstrap} has no leader yet for what was asked",
+            cause=cause,
+            hint="try again in a moment; `headrace status` shows how it is",
+            where=where,
+        )
 
     def _metadata(self, timeout_s: float | None = None) -> ClusterMetadata:
         try:
