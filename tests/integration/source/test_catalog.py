@@ -9,6 +9,7 @@ import pytest
 from headrace.contract import Conversion, Mask, Refusal
 from headrace.hops.source.catalog import contracts
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.types import CONVERSIONS, REFUSED
 from headrace.names import TableName
 from headrace.spec.model import Declaration
 
@@ -197,6 +198,29 @@ def test_refused(server: Any, case: str) -> None:
         (refusal,) = refused(client, t=None)
     assert reason in refusal.reason
     assert hint in refusal.hint
+
+
+def test_every_type_of_the_server_is_carried_or_refused_with_its_reason(client: SourceClient) -> None:
+    """Whatever a column can be made of, extensions that come with the server apart."""
+    names = [
+        str(row["typname"])
+        for row in client.rows(
+            "SELECT typname FROM pg_type t WHERE typnamespace = 'pg_catalog'::regnamespace"
+            " AND typtype IN ('b', 'r', 'm')"
+            " AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typtype IN ('c', 'p'))"
+            " ORDER BY typname"
+        )
+    ]
+    assert len(names) > 100
+    columns = ", ".join(f'c{i} pg_catalog."{name}"' for i, name in enumerate(names))
+    client.execute(f"CREATE TABLE every_type (id int PRIMARY KEY, {columns})")  # pyright: ignore[reportArgumentType]
+    refusals = refused(client, every_type=None)
+    found = {names[int((refusal.column or "")[1:])]: refusal.reason for refusal in refusals}
+    assert set(found) == set(names) - set(CONVERSIONS)
+    assert all(REFUSED.get(name, "") in reason for name, reason in found.items())
+    (good,), refusals = contracts(client, declare(every_type={"exclude": [r.column for r in refusals]}))
+    assert refusals == []
+    assert len(good.columns) == 1 + len(names) - len(found)
 
 
 def test_foreign_tables_and_partitions(client: SourceClient) -> None:
