@@ -11,6 +11,7 @@ pytest_plugins = ["tests.failure_logs", "tests.temporary_postgres", "tests.sampl
 _TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n`, one process runs all tests of a package, whose engines are started once, or of a module."""
     for item in items:
