@@ -1,20 +1,24 @@
-"""What all tests share; and, where they run side by side, which of them stay together."""
+"""What all tests share; and, where they run side by side (`-n 2`), which of them stay together."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 pytest_plugins = ["tests.failure_logs", "tests.temporary_postgres", "tests.sample_data"]
 
-_TESTS = Path(__file__).parent
+_ROOT = Path(__file__).parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, one process runs all tests of a package, whose engines are started once, or of a module."""
-    for item in items:
-        folder = item.path.parent
-        together = folder if (folder / "conftest.py").exists() and folder != _TESTS else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together.relative_to(_TESTS))))
+class PackageScheduling(LoadScopeScheduling):
+    """One process runs all tests of a package, whose engines are started once, or else of a module."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = Path(nodeid.split("::")[0])
+        return str(module.parent if (_ROOT / module.parent / "conftest.py").exists() else module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> PackageScheduling:
+    return PackageScheduling(config, log)
