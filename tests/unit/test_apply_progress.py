@@ -9,6 +9,11 @@ from headrace.apply.progress import Event, Waiting, wait_until
 from headrace.errors import HeadraceError
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "AWAY_PAUSE_S", 0.005)
+
+
 def _wait(answers: list[str | HeadraceError | None], told: list[Event] | None = None) -> None:
     def done() -> str | None:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -32,6 +37,15 @@ def test_an_engine_that_is_away_is_waited_for(code: str) -> None:
         "a test: more rows",
         "a test: it does not answer",
     ]
+
+
+def test_an_engine_that_comes_and_goes_is_no_progress() -> None:
+    away = HeadraceError("kafka-unreachable", "it does not answer")
+    answers: list[str | HeadraceError | None] = ["3 of 10 rows", away] * 300
+    with pytest.raises(HeadraceError) as caught:
+        _wait(answers)
+    assert caught.value.code == "wait-timeout"
+    assert len(answers) > 1
 
 
 def test_an_engine_that_stays_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from headrace.apply.birth import PointWatch, SnapshotBroken, catch_up, prove
 from headrace.apply.journal import Journal
-from headrace.apply.progress import ActionDone, PlanChanged, Progress, StageBegun
+from headrace.apply.progress import ActionDone, PlanChanged, Progress, StageBegun, once_back
 from headrace.apply.request import asked
 from headrace.apply.state import State, StateStore
 from headrace.apply.switch import close, switch
@@ -82,7 +82,7 @@ class Run:
                 self._settle(look)
                 return first
             self._round(look)
-            look = self.survey()
+            look = once_back(self.survey, "looking what is left", self._progress)
         if look.plan.empty:
             self._settle(look)
             return first

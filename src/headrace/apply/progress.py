@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from headrace.errors import HeadraceError
 from headrace.plan.model import Change, Stage
@@ -41,7 +42,11 @@ class PlanChanged:
 MAX_PAUSE_S = 1.0
 
 AWAY_S = 90.0
-"""An engine that died is back by then: the supervisor's longest pause before a start is 30 s."""
+"""An engine that died, and that its supervisor starts again, is back by then."""
+
+AWAY_PAUSE_S = 0.5
+
+T = TypeVar("T")
 
 Event = StageBegun | ActionDone | Waiting | PlanChanged
 Progress = Callable[[Event], None]
@@ -69,24 +74,12 @@ def wait_until(
         pause_s: between two questions at first; long waits ask less often.
 
     Raises:
-        HeadraceError: `wait-timeout` with what was missing last; what `done` raises, when that is that an
-            engine does not answer only after AWAY_S of it.
+        HeadraceError: `wait-timeout` with what was missing last; what `done` raises (see `once_back`).
     """
     begun = changed = time.monotonic()
     reported = 0.0
     last: str | None = None
-    away_since: float | None = None
-    while True:
-        try:
-            missing = done()
-            away_since = None
-        except HeadraceError as error:
-            away_since = away_since or time.monotonic()
-            if not _is_away(error) or time.monotonic() - away_since > AWAY_S:
-                raise
-            missing = error.summary
-        if missing is None:
-            return
+    while (missing := once_back(done, what, progress)) is not None:
         now = time.monotonic()
         if missing != last:
             last, changed = missing, now
@@ -103,5 +96,19 @@ def wait_until(
         time.sleep(min(MAX_PAUSE_S, pause_s + (now - begun) / 50))
 
 
-def _is_away(error: HeadraceError) -> bool:
-    return error.code.endswith(("-unreachable", "-starting"))
+def once_back(ask: Callable[[], T], what: str, progress: Progress) -> T:
+    """What `ask` returns; as long as an engine does not answer it is asked again.
+
+    Raises:
+        HeadraceError: what `ask` raises, of an engine that does not answer only after AWAY_S of that.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except HeadraceError as error:
+            away_s = time.monotonic() - begun
+            if away_s > AWAY_S or not error.code.endswith(("-unreachable", "-starting")):
+                raise
+            progress(Waiting(f"{what}: {error.summary}", away_s))
+        time.sleep(AWAY_PAUSE_S)

@@ -10,7 +10,7 @@ from headrace.contract import TableContract
 from headrace.errors import HeadraceError, Where
 from headrace.hops.capture import snapshot
 from headrace.hops.capture.client import ConnectClient
-from headrace.hops.capture.probe import status
+from headrace.hops.capture.probe import PAUSED, status
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.render import Config
@@ -29,7 +29,6 @@ FENCE_TIMEOUT_S = 600.0
 ASK_TIMEOUT_S = 2.0
 
 _STATES = {
-    snapshot.Progress.NOT_STARTED: Snapshot.NOT_STARTED,
     snapshot.Progress.RUNNING: Snapshot.RUNNING,
     snapshot.Progress.COMPLETE: Snapshot.PROVEN,
     snapshot.Progress.BROKEN: Snapshot.BROKEN,
@@ -66,7 +65,10 @@ class RealFlow:
             where = Where(address=f"connector:{names.connector}")
             failure = HeadraceError(why.code, why.summary, cause=why.cause, hint=why.hint, where=where)
         rows = sum(found.rows.values()) if found.rows else None
-        resting = connector is None or not (connector.is_healthy or connector.failure)
+        # A paused task goes on where it was, in the same reading.
+        resting = connector is None or not (
+            connector.is_healthy or connector.failure or connector.state == PAUSED
+        )
         return SnapshotReport(_STATES[found.progress], found.reason, rows, failure, resting)
 
     def fence(self, names: CaptureNames, topics: Sequence[str]) -> Mapping[str, Mapping[int, int]]:

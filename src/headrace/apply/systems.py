@@ -89,7 +89,7 @@ class SnapshotReport:
         waiting_for: for people; of a broken one, why.
         rows: read so far.
         failure: why another attempt would break too.
-        resting: the connector neither runs nor has it failed: paused, without a worker, or gone.
+        resting: the connector neither runs nor has it failed: stopped, without a worker, or gone.
     """
 
     state: Snapshot

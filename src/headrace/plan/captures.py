@@ -205,16 +205,7 @@ def _begun_for(world: World, capture: CaptureState, contract: TableContract) -> 
         return True
     if generation is None or capture.connector is None or capture.snapshot is Snapshot.BROKEN:
         return False
-    if capture.slot is SlotStatus.ABSENT and not _has_live(world, capture):
-        # The connector was created a moment ago; the wait for its slot decides.
-        capture_reason = None if capture.snapshot is Snapshot.NOT_STARTED else "the slot is gone"
-    else:
-        capture_reason = why_broken(world, capture, table)
-    return capture_reason is None
-
-
-def _has_live(world: World, capture: CaptureState) -> bool:
-    return any(s.capture == capture.number and s.status is Status.LIVE for s in world.served)
+    return why_broken(world, capture, table) is None
 
 
 def _captures(world: World, homes: dict[TableName, int]) -> tuple[CaptureLayout, ...]:

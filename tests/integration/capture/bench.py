@@ -112,7 +112,7 @@ class Bench:
     def final_verdict(self, capture: Capture, timeout_s: float = 240) -> Verdict:
         """Wait until it is complete or broken."""
         deadline = time.monotonic() + timeout_s
-        while (found := self.verdict(capture)).progress not in (Progress.COMPLETE, Progress.BROKEN):
+        while (found := self.verdict(capture)).progress is Progress.RUNNING:
             assert time.monotonic() < deadline, found
             time.sleep(0.2)
         return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
 
 from headrace.errors import HeadraceError
 from headrace.hops.capture.watch import ConnectWatcher
+from headrace.hops.topic import tail
 from headrace.hops.topic.client import Edge, KafkaClient, Offsets
 from headrace.hops.topic.messages import read
 from tests.integration.capture.bench import Bench, contract
@@ -52,3 +54,29 @@ def _offsets(client: KafkaClient, topic: str) -> Offsets:
             assert error.code in ("kafka-starting", "kafka-unreachable"), error.cause
             assert time.monotonic() < deadline, error.cause
             time.sleep(0.1)
+
+
+def test_a_broker_that_says_nothing_is_no_empty_topic(
+    bench: Bench, capture_engines: CaptureEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run("DROP TABLE IF EXISTS heard", "CREATE TABLE heard (id bigint PRIMARY KEY)")
+    bench.run("INSERT INTO heard SELECT generate_series(1, 100)")
+    capture = bench.capture(contract("heard"))
+    bench.final_verdict(capture)
+    topic = capture.names.topic(capture.contracts[0].table)
+    monkeypatch.setattr(tail, "POLL_S", 1.0)
+
+    with tail.TopicTail(bench.kafka, topic) as reading:
+        newest = reading.last()
+        assert newest is not None
+        edges = {edge: bench.kafka.offsets([topic], edge) for edge in Edge}
+        capture_engines.signal("kafka", signal.SIGSTOP)
+        try:
+            with monkeypatch.context() as patched:  # it stops once it has said where the topic ends
+                patched.setattr(bench.kafka, "offsets", lambda _, edge: edges[edge])
+                with pytest.raises(HeadraceError) as silent:
+                    reading.last()
+        finally:
+            capture_engines.signal("kafka", signal.SIGCONT)
+        assert silent.value.code == "kafka-unreachable"
+        assert reading.last() == newest

@@ -10,6 +10,7 @@ from headrace.hops.capture.failure import Failure, failure
 
 FAILED = "FAILED"
 RUNNING = "RUNNING"
+PAUSED = "PAUSED"
 
 
 @dataclass(frozen=True)

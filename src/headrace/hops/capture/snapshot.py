@@ -24,7 +24,7 @@ from typing import cast
 from headrace.contract import TableContract
 from headrace.errors import HeadraceError
 from headrace.hops.capture.failure import Failure
-from headrace.hops.capture.probe import ConnectorStatus
+from headrace.hops.capture.probe import PAUSED, ConnectorStatus
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.messages import Json, read
 from headrace.hops.topic.resource import offset_topic
@@ -36,7 +36,6 @@ _INITIAL = "Initial Snapshot"
 class Progress(Enum):
     """How an initial snapshot stands."""
 
-    NOT_STARTED = "not started"
     RUNNING = "running"
     COMPLETE = "complete"
     BROKEN = "broken"
@@ -111,7 +110,7 @@ def verdict(
     except HeadraceError as error:
         if error.code != "kafka-topic-missing":
             raise
-        return Verdict(Progress.NOT_STARTED, {}, error.summary)
+        return Verdict(Progress.RUNNING, {}, error.summary)
     return Verdict(Progress.COMPLETE, rows)
 
 
@@ -124,9 +123,10 @@ def _unfinished(told: _Told, rows: Mapping[TableName, int], connector: Connector
             return Verdict(Progress.BROKEN, rows, "the snapshot was aborted")
         # Its task fails, or begins a second time, in a moment: then the reason is known.
         return Verdict(Progress.RUNNING, rows, "the snapshot was aborted, its task has not said why")
-    if not told.started:
-        return Verdict(Progress.NOT_STARTED, rows, "the connector has not begun to read")
-    return Verdict(Progress.RUNNING, rows, "the tables are being read")
+    waiting = "the tables are being read" if told.started else "the connector has not begun to read"
+    if connector is not None and connector.state == PAUSED:
+        waiting = "the connector is paused"
+    return Verdict(Progress.RUNNING, rows, waiting)
 
 
 def _notifications(client: KafkaClient, names: CaptureNames) -> _Told:

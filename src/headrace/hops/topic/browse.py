@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from headrace.errors import HeadraceError, Where
-from headrace.hops.topic.client import Edge, KafkaClient
+from headrace.hops.topic.client import Edge, KafkaClient, passes
 from headrace.hops.topic.messages import Record, read, to_record
 
 FIRST_WINDOW = 64
@@ -161,5 +161,5 @@ def _check(client: KafkaClient, topic: str, error: KafkaError) -> None:
             hint="start again; `headrace topics` shows where it begins",
             where=Where(address=f"topic:{topic}"),
         )
-    if error.code() != KafkaError._PARTITION_EOF and not error.retriable():  # pyright: ignore[reportPrivateUsage]
+    if error.code() != KafkaError._PARTITION_EOF and not passes(error):  # pyright: ignore[reportPrivateUsage]
         raise client.failure(KafkaException(error), f"topic:{topic}")

@@ -56,10 +56,13 @@ _NO_LEADER = frozenset(
         "COORDINATOR_LOAD_IN_PROGRESS",
         "COORDINATOR_NOT_AVAILABLE",
         "FENCED_LEADER_EPOCH",
+        "KAFKA_STORAGE_ERROR",
         "LEADER_NOT_AVAILABLE",
         "NOT_CONTROLLER",
         "NOT_COORDINATOR",
         "NOT_LEADER_FOR_PARTITION",
+        "OFFSET_NOT_AVAILABLE",
+        "REPLICA_NOT_AVAILABLE",
         "UNKNOWN_LEADER_EPOCH",
     }
 )
@@ -313,6 +316,15 @@ class KafkaClient(Closing):
             )
         return HeadraceError("kafka-refused", f"Kafka refused ({name})", cause=found.str(), where=where)
 
+    def silent(self, topic: str, waited_s: float) -> HeadraceError:
+        """The failure of a broker that sends neither a record nor word of the end."""
+        return HeadraceError(
+            "kafka-unreachable",
+            f"Kafka sent nothing for {waited_s:.0f} s",
+            hint="`headrace status` shows whether the broker runs",
+            where=Where(address=f"topic:{topic}"),
+        )
+
     def _starting(self, cause: str, where: Where | None) -> HeadraceError:
         return HeadraceError(
             "kafka-starting",
@@ -341,6 +353,11 @@ class KafkaClient(Closing):
                 hint="`headrace status` shows whether the broker runs",
                 where=Where(address=address),
             ) from error
+
+
+def passes(error: KafkaError) -> bool:
+    """Whether a consumer that reports this goes on by itself as soon as the brokers are there."""
+    return error.name() in _UNREACHABLE | _NO_LEADER
 
 
 def _is_own(entry: ConfigEntry) -> bool:

@@ -18,7 +18,7 @@ from headrace.closing import Closing
 from headrace.errors import HeadraceError, Where
 from headrace.hops.source.fence import PREFIX as FENCE_PREFIX
 from headrace.hops.source.fence import Fence
-from headrace.hops.topic.client import Edge, KafkaClient
+from headrace.hops.topic.client import Edge, KafkaClient, passes
 from headrace.hops.topic.messages import to_record
 from headrace.hops.topic.probe import fence_offsets
 
@@ -82,7 +82,7 @@ class FenceWatcher(Closing):
     def _fence(self, message: Message) -> SeenFence | None:
         error = message.error()
         if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF or error.retriable():  # pyright: ignore[reportPrivateUsage]
+            if error.code() == KafkaError._PARTITION_EOF or passes(error):  # pyright: ignore[reportPrivateUsage]
                 return None
             raise self._client.failure(KafkaException(error), f"topic:{self._topic}")
         record = to_record(message)

@@ -12,7 +12,6 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from headrace.errors import HeadraceError, Where
 from headrace.hops.topic.client import Edge, KafkaClient
 
 Json = dict[str, object]
@@ -65,12 +64,7 @@ def read(
         while todo:
             message = consumer.poll(timeout_s)
             if message is None:
-                raise HeadraceError(
-                    "kafka-unreachable",
-                    f"Kafka sent nothing for {timeout_s:.0f} s",
-                    hint="`headrace status` shows whether the broker runs",
-                    where=Where(address=f"topic:{topic}"),
-                )
+                raise client.silent(topic, timeout_s)
             yield from _taken(client, consumer, message, ends, todo)
     finally:
         consumer.close()

@@ -21,7 +21,14 @@ RECORDS = 50_000
 """So many offsets before the end are looked through, over all partitions."""
 
 SECONDS = 5.0
-POLL_S = 5.0
+POLL_S = 10.0
+_REMOVED = frozenset(
+    {
+        KafkaError._PARTITION_EOF,  # pyright: ignore[reportPrivateUsage]
+        KafkaError._AUTO_OFFSET_RESET,  # pyright: ignore[reportPrivateUsage]
+        KafkaError.OFFSET_OUT_OF_RANGE,
+    }
+)
 
 IsKey = Callable[[Mapping[str, object]], bool]
 """Whether a record's key, as JSON, is the one that is looked for."""
@@ -78,13 +85,11 @@ def record_at(client: KafkaClient, topic: str, partition: int, offset: int) -> R
     try:
         consumer.assign([TopicPartition(topic, partition, offset)])
         message = consumer.poll(POLL_S)
-        error = None if message is None else message.error()
-        if message is None or (
-            error is not None and error.code() in (KafkaError._PARTITION_EOF, KafkaError.OFFSET_OUT_OF_RANGE)  # pyright: ignore[reportPrivateUsage]
-        ):
-            return None
+        if message is None:
+            raise client.silent(topic, POLL_S)
+        error = message.error()
         if error is not None:
-            if error.code() == KafkaError._AUTO_OFFSET_RESET:  # pyright: ignore[reportPrivateUsage]
+            if error.code() in _REMOVED:
                 return None
             raise client.failure(KafkaException(error), f"topic:{topic}")
         record = to_record(message)

@@ -12,7 +12,7 @@ WINDOW = 16
 """How many offsets are looked through first; a Kafka transaction seldom ends in more than one marker."""
 
 GROWTH = 32
-POLL_S = 5.0
+POLL_S = 10.0
 
 
 class TopicTail(Closing):
@@ -60,7 +60,7 @@ class TopicTail(Closing):
         while True:
             message = self._consumer.poll(POLL_S)
             if message is None:
-                return newest
+                raise self._client.silent(self._topic, POLL_S)
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # pyright: ignore[reportPrivateUsage]
