@@ -115,6 +115,8 @@ def planted() -> None:
         ("HeadraceError('some-code', 'it failed')", 1),
         ("HeadraceError('some-code', 'data differ', exit_code=ExitCode.DATA_DIFFER)", 5),
         ("KeyboardInterrupt", 130),
+        ("OSError(28, 'No space left on device', '/some/file')", 1),
+        ("PermissionError(13, 'Permission denied', '/some/file')", 1),
         ("ValueError('x')", 2),
     ],
 )

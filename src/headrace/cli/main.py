@@ -7,6 +7,7 @@ Adding a command is one line in commands.py.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -172,10 +173,10 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
     except Exception as error:
-        usage = _usage_error(error)
-        if usage is not None:
-            output.report(usage)
-            return int(usage.exit_code)
+        known = _usage_error(error) or _machine_error(error)
+        if known is not None:
+            output.report(known)
+            return int(known.exit_code)
         return _report_bug(error, arguments)
     if result == ExitCode.INTERRUPTED:  # typer turns Ctrl-C into this code, without a word
         output.note("interrupted")
@@ -196,6 +197,28 @@ def _usage_error(error: Exception) -> HeadraceError | None:
     return HeadraceError(
         "usage", str(describe()).rstrip(".").replace("\n\t", " "), hint=f"`{path} --help` shows what it takes"
     )
+
+
+def _machine_error(error: Exception) -> HeadraceError | None:
+    """What the machine refuses wherever we are: room on its disk, or a file."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    place = f" {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HeadraceError(
+            "disk-full",
+            "no space is left on the disk",
+            cause=f"{error.strerror}{place and ':' + place}",
+            hint="free some space, then run the same command again",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and place:
+        return HeadraceError(
+            "file-denied",
+            f"the system does not let us at{place}",
+            cause=error.strerror,
+            hint="look at the rights of the file and of the folders above it; as who was it made?",
+        )
+    return None
 
 
 def _report_bug(error: Exception, arguments: list[str]) -> int:

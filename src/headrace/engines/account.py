@@ -19,6 +19,9 @@ Not `postgres`: somebody's own server runs as that, and neither should be able t
 
 Completed = subprocess.CompletedProcess[str]
 
+BARE_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+"""What another account's programs get: ours may hold secrets that are none of its business."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -50,12 +53,12 @@ class Account:
 def run_as(account: Account | None, command: list[str], folder: Path, stdin: str = "") -> Completed:
     """Run a program to its end as an account and with no right beyond its own; None means as ourselves.
 
-    It gets a bare environment: ours may hold secrets that are none of its business.
+    Its environment is BARE_ENVIRONMENT.
     """
     return subprocess.run(
         command,
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+        env=BARE_ENVIRONMENT,
         input=stdin,
         capture_output=True,
         text=True,

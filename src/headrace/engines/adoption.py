@@ -52,6 +52,9 @@ def adopt(folder: ProjectFolder, services: Sequence[Service]) -> list[EngineReco
                 started_at=old.started_at or now,
                 restarts=old.restarts,
                 adopted=True,
+                # Those it was started with.
+                ports=old.ports,
+                heap_mb=old.heap_mb,
             )
             _log.info("adopted", engine=service.name, pid=process.pid)
         records.append(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterable
@@ -103,7 +104,8 @@ class Board:
 
     def close(self) -> None:
         """Leave the records without a supervisor: from now on they are of the past."""
-        with self._changed:
+        # On a full disk nothing is written: dead processes speak for themselves.
+        with self._changed, contextlib.suppress(OSError):
             write_engines(self.folder, EnginesFile(engines=tuple(self._records.values())))
 
     def _write(self, error: SupervisorError | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace.engines.account import Account
 from headrace.errors import HeadraceError, Where
 
 _MARKER = "project.json"
@@ -79,6 +81,8 @@ class ProjectFolder:
             HeadraceError: `folder-not-ours` when something else has that name or it holds another project.
         """
         owner = self.owner()
+        if self.root.is_symlink():
+            raise self._not_ours("it is a symbolic link")
         if self.root.exists() and not self.root.is_dir():
             raise self._not_ours("it is not a folder")
         if self.root.exists() and owner is None and any(self.root.iterdir()):
@@ -121,7 +125,16 @@ class ProjectFolder:
         if not self.root.exists() and not self.root.is_symlink():
             return False
         self.check_ours()
-        shutil.rmtree(self.root)
+        for path in self.root.iterdir():
+            if path.name == _MARKER:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        # What says that it is ours goes last, so that a purge cut off in the middle can be repeated.
+        (self.root / _MARKER).unlink()
+        self.root.rmdir()
         return True
 
     def check_ours(self) -> None:
@@ -139,8 +152,12 @@ class ProjectFolder:
         )
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Readers see the old text or the new, never a part; also after a kill at any moment."""
+def write_atomically(path: Path, text: str, mode: int = 0o644, owner: Account | None = None) -> None:
+    """Readers see the old text or the new, never a part; also after a kill at any moment.
+
+    Args:
+        owner: who is to own the file, ourselves when None.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -148,6 +165,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
             os.fchmod(file.fileno(), mode)
+            if owner is not None:
+                os.fchown(file.fileno(), owner.uid, owner.gid)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -167,7 +186,8 @@ def exclusive(path: Path, timeout_s: float = 0.0) -> Generator[bool]:
         held = _lock(descriptor, timeout_s)
         if held:
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            with contextlib.suppress(OSError):  # a full disk; the pid is only for people
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield held
     finally:
         os.close(descriptor)

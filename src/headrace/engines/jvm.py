@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ class JavaProgram:
             files: name in `configuration` to content.
         """
         temporary = self.data / "tmp"
+        shutil.rmtree(temporary, ignore_errors=True)  # what a life that was killed left behind
         for path in (self.configuration, temporary, self.log.parent):
             path.mkdir(parents=True, exist_ok=True)
         logging = self.configuration / "log4j2.xml"

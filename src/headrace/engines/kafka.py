@@ -153,16 +153,18 @@ def _cluster_id() -> str:
             return text
 
 
+_SILENT = logging.getLogger("headrace.engines.kafka.probe")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
 def waits_for(port: int) -> str | None:
     if not listens(port):
         return f"the broker on port {port}"
-    silent = logging.getLogger("headrace.engines.kafka.probe")
-    silent.addHandler(logging.NullHandler())
-    silent.propagate = False
     try:
         # Only an unfenced broker lists itself.
         client = AdminClient(
-            {"bootstrap.servers": f"127.0.0.1:{port}", "socket.timeout.ms": 2000}, logger=silent
+            {"bootstrap.servers": f"127.0.0.1:{port}", "socket.timeout.ms": 2000}, logger=_SILENT
         )
         metadata = client.list_topics(timeout=2.0)
     except KafkaException:

@@ -33,6 +33,10 @@ class _Died(Exception):
     """One attempt is over; the text says why."""
 
 
+class _Late(_Died):
+    """It was not ready in time, and is ended for that."""
+
+
 class _Stopping(Exception):
     """The supervisor stops: leave the engine as it is, it is stopped in order by others."""
 
@@ -58,6 +62,7 @@ class Keeper:
     _child: subprocess.Popen[bytes] | None = None
     _family: frozenset[ProcessIdentity] = frozenset()
     _deaths: deque[float] = field(default_factory=deque[float])
+    _late_starts: int = 0
 
     @property
     def name(self) -> str:
@@ -72,6 +77,7 @@ class Keeper:
                 return
             except _Died as death:
                 reason = str(death)
+                self._late_starts += isinstance(death, _Late)
             except Exception as error:
                 # A full disk, for instance: whatever it is, the engine must not be left without a keeper.
                 _log.exception("keeper failed", engine=self.name)
@@ -141,9 +147,10 @@ class Keeper:
             self._check_alive(process)
             if waited_for is None:
                 self.board.change(self.name, EngineState.READY, reason=None, process=process)
+                self._late_starts = 0
                 return
             if time.monotonic() > deadline:
-                raise _Died(f"not ready after {self.service.start_timeout_s:.0f} s, waited for: {waited_for}")
+                raise _Late(f"not ready after {self.service.start_timeout_s:.0f} s, waited for: {waited_for}")
             self.board.change(self.name, EngineState.STARTING, reason=waited_for, process=process)
             self.stopping.wait(_READY_POLL_S)
 
@@ -184,7 +191,9 @@ class Keeper:
         while self._deaths[0] < now - self.policy.window_s:
             self._deaths.popleft()
         record = self.board.record(self.name)
-        if len(self._deaths) >= self.policy.deaths:
+        died = f"died {len(self._deaths)} times within {self.policy.window_s:.0f} s"
+        late = self._late_starts >= self.policy.late_starts
+        if late or len(self._deaths) >= self.policy.deaths:
             last = next((line for line in reversed(tail(self.service.log, 5)) if line.strip()), "")
             _log.error("gave up", engine=self.name, reason=reason, last_line=last[:200])
             self.retry.clear()
@@ -192,11 +201,12 @@ class Keeper:
                 self.name,
                 EngineState.FAILED,
                 process=None,
-                reason=f"died {len(self._deaths)} times within {self.policy.window_s:.0f} s; last: {reason}",
+                reason=f"{f'{self._late_starts} starts took too long' if late else died}; last: {reason}",
             )
             if not self._wait_for_retry():
                 return False
             self._deaths.clear()
+            self._late_starts = 0
         else:
             delay_s = self.policy.delay_s(len(self._deaths))
             self.board.change(self.name, EngineState.BACKING_OFF, process=None, reason=reason)

@@ -102,6 +102,8 @@ def _choose(
     moved: list[Moved] = []
     for name in names:
         port = fixed.get(name, recorded.get(name))
+        if recorded.get(name) in in_use:
+            port = recorded[name]  # its engine runs: another port is for after a `down`
         # Somebody else's project may be down: its ports are free to bind, but still its own.
         if port is not None and (port in in_use or (port not in foreign and is_free(port))):
             ports[name] = port

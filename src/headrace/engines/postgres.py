@@ -216,9 +216,8 @@ def _run(place: Placement, command: list[str], stdin: str = "") -> None:
 
 
 def _write(place: Placement, path: Path, text: str) -> None:
-    write_atomically(path, text, mode=0o600)
-    if place.runner:
-        place.runner.own(path)
+    # Owned before it has its name: the account may write in this folder, and a name can be made a link.
+    write_atomically(path, text, mode=0o600, owner=place.runner)
 
 
 def _copy_programs(installed: Path, programs: Path) -> None:
@@ -256,6 +255,8 @@ def waits_for(port: int, project: str, password: str) -> str | None:
             dbname=project,
             user=USER,
             password=password,
+            sslmode="disable",  # whatever the environment says for other servers
+            channel_binding="disable",
             connect_timeout=2,
             application_name="headrace",
         ) as connection:

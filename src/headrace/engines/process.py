@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from headrace.engines.account import BARE_ENVIRONMENT
 from headrace.engines.logfile import open_for_append
 from headrace.errors import HeadraceError
 
@@ -114,7 +115,7 @@ def spawn(
         command: the whole argv.
         log: made if it is not there; opened by us, so the unprivileged user needs no right to it.
         mark: what the process is to be found by.
-        environment: added to our own.
+        environment: added to our own, or with `user` to BARE_ENVIRONMENT.
         directory: where it runs; a crashing JVM leaves its report there.
         user: account to become, with its primary group only; None to stay who we are.
 
@@ -122,6 +123,7 @@ def spawn(
         HeadraceError: `engine-not-startable` when the command or the account is not there.
     """
     user_id, group_id = _account(user)
+    surroundings = os.environ if user is None else BARE_ENVIRONMENT
     descriptor = open_for_append(log)
     try:
         return subprocess.Popen(
@@ -130,7 +132,7 @@ def spawn(
             stdout=descriptor,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env={**os.environ, **environment, MARK_VARIABLE: str(mark)},
+            env={**surroundings, **environment, MARK_VARIABLE: str(mark)},
             start_new_session=True,
             user=user_id,
             group=group_id,

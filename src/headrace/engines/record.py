@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -99,10 +99,12 @@ class EnginesFile:
     """The content of `run/engines.json`.
 
     Attributes:
+        directory: of the project it was written for.
         stopping: the supervisor is about to stop everything and to end.
     """
 
     version: int = 1
+    directory: Path | None = None
     supervisor: ProcessIdentity | None = None
     supervisor_since: datetime | None = None
     stopping: bool = False
@@ -118,15 +120,22 @@ _FILE = TypeAdapter(EnginesFile)
 
 
 def read_engines(folder: ProjectFolder) -> EnginesFile:
-    """What was written last; empty when there is nothing, or nothing that can be understood."""
+    """What was written last; empty when there is nothing, or nothing that can be understood.
+
+    In a copy of a project's folder the processes are those of the original: none of them is told.
+    """
     try:
-        return _FILE.validate_json(folder.engines_file.read_bytes())
+        found = _FILE.validate_json(folder.engines_file.read_bytes())
     except (OSError, ValidationError):
         return EnginesFile()
+    if found.directory in (None, folder.directory) or not ProjectFolder.of(found.directory).root.exists():
+        return found
+    return EnginesFile(engines=tuple(replace(engine, process=None) for engine in found.engines))
 
 
 def write_engines(folder: ProjectFolder, content: EnginesFile) -> None:
     """Replace the file at once."""
+    content = replace(content, directory=folder.directory)
     write_atomically(folder.engines_file, _FILE.dump_json(content, indent=1).decode())
 
 

@@ -22,11 +22,13 @@ class RestartPolicy:
 
     Attributes:
         deaths: so many deaths within `window_s` make it `failed`.
+        late_starts: so many starts in a row that took too long do, too.
         first_delay_s: before the first new start; doubled for each further death, up to `longest_delay_s`.
     """
 
     deaths: int = 5
     window_s: float = 300.0
+    late_starts: int = 3
     first_delay_s: float = 0.5
     longest_delay_s: float = 30.0
 

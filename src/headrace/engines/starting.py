@@ -73,6 +73,7 @@ def start(
     folder.create(request.project)
     with alone(folder):
         if find_supervisor(folder) is not None:
+            _check_request(folder)
             try:
                 return _attach(folder, request, progress)
             except _SupervisorLeft:
@@ -82,7 +83,6 @@ def start(
                 both = {*more.running.optional, *request.optional}
                 request = dataclasses.replace(request, optional=tuple(sorted(both)))
                 port_names = tuple(dict.fromkeys([*more.running.ports, *port_names]))
-                _replace_supervisor(folder)
         return _launch(folder, request, port_names, fixed_ports or {}, progress)
 
 
@@ -191,9 +191,11 @@ def _launch(
     heap_mb = sum(service.heap_mb for service in services)
     if heap_mb:
         progress(Note(f"JVM heaps: {heap_mb} MB in all"))
-    write_request(folder, request)
     began = datetime.now(UTC)
     try:
+        _replace_supervisor(folder)
+        # Behind it: without a supervisor the next `up` begins here again, whatever has been written.
+        write_request(folder, request)
         _spawn_supervisor(folder)
         _wait(folder, progress, began)
     except BaseException:
@@ -202,6 +204,16 @@ def _launch(
             stop_project(folder, progress)
         raise
     return request
+
+
+def _check_request(folder: ProjectFolder) -> None:
+    if not folder.request_file.exists():
+        raise HeadraceError(
+            "folder-removed",
+            f"{folder.root} was removed while engines of this project run",
+            hint="`headrace down` stops them; what they had stored is lost, and `headrace up` begins anew",
+            where=Where(file=str(folder.directory)),
+        )
 
 
 def _ports_in_use(folder: ProjectFolder, alive: Collection[str]) -> set[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from signal import SIGTERM
 from headrace.engines.adoption import live_engines
 from headrace.engines.folder import ProjectFolder, exclusive
 from headrace.engines.lifecycle import EnginesSeen, Note, Progress, alone, find_supervisor, silent
-from headrace.engines.process import ProcessIdentity, kill
+from headrace.engines.process import ProcessIdentity, kill, marked
 from headrace.engines.record import (
     EngineRecord,
     EnginesFile,
@@ -55,9 +57,11 @@ def stop(
     Raises:
         HeadraceError: `not-stopped`, `folder-not-ours`, `project-busy`.
     """
-    if not folder.root.exists():
+    removed = not folder.root.exists()
+    if removed and not marked(folder.directory):
         return Stopped()
-    folder.check_ours()
+    if not removed:
+        folder.check_ours()
     with alone(folder):
         running = tuple(sorted(live_engines(folder)))
         survivors = stop_project(folder, progress)
@@ -69,6 +73,9 @@ def stop(
                 hint="run `headrace down` again, as the user who ran `headrace up`",
                 where=Where(file=str(folder.directory)),
             )
+        if removed:
+            shutil.rmtree(folder.root)  # made just now, to be the only one at work
+            return Stopped(running, purge)
         if not purge:
             return Stopped(running)
         if also_purge is not None:
@@ -93,7 +100,8 @@ def stop_project(folder: ProjectFolder, progress: Progress) -> tuple[ProcessIden
             else record
             for record in records
         )
-        write_engines(folder, EnginesFile(engines=stopped))
+        with contextlib.suppress(OSError):  # a full disk: that they have ended is seen without the file, too
+            write_engines(folder, EnginesFile(engines=stopped))
         folder.alerts_file.unlink(missing_ok=True)
         progress(EnginesSeen(stopped))
     return tuple(survivor for survivor in survivors if survivor.alive())

@@ -9,6 +9,7 @@ that had failed. It talks to nobody: `run/engines.json` and `run/alerts.json` ar
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -161,6 +162,16 @@ def supervise(folder: ProjectFolder) -> int:
     return 0
 
 
+class QuietLogger(structlog.PrintLogger):
+    """Says nothing where nothing can be said: a full disk must not end who is to start the engines again."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def _configure_log() -> None:
     structlog.configure(
         processors=[
@@ -171,7 +182,7 @@ def _configure_log() -> None:
                 key_order=["timestamp", "level", "event"], drop_missing=True
             ),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: QuietLogger(sys.stderr),
     )
 
 

@@ -18,6 +18,7 @@ import pytest
 from headrace.engines.lifecycle import EnginesSeen, Event, Note
 from headrace.engines.process import MARK_VARIABLE, Mark, ProcessIdentity, marked, spawn
 from headrace.engines.record import EngineState, read_engines
+from headrace.engines.request import RestartPolicy
 from headrace.engines.starting import start
 from headrace.engines.status import read_status
 from headrace.engines.watch_loop import read_alerts
@@ -80,6 +81,33 @@ def test_an_optional_engine_joins_those_that_run(project: SmallProject) -> None:
     assert project.up().optional == ("extra",)
     assert project.is_ready("extra")
     assert project.down().engines == ("answer", "extra", "log", "store")
+
+
+def test_engines_keep_their_supervisor_when_more_cannot_be_started(project: SmallProject) -> None:
+    project.describe(**THREE)
+    project.up()
+    supervisor = project.supervisor()
+    project.describe(**THREE, extra={}, broken={})
+    with pytest.raises(HeadraceError) as raised:
+        project.up([], "extra")
+    assert raised.value.code == "engines-not-installed"
+    assert project.supervisor() == supervisor
+    assert supervisor.alive()
+    assert all(project.is_ready(name) for name in THREE)
+
+
+def test_adopted_engines_keep_the_ports_they_listen_on(project: SmallProject) -> None:
+    project.describe(**THREE)
+    ports = project.up().ports
+    before = [project.process(name) for name in THREE]
+    project.supervisor().send(signal.SIGKILL)
+    eventually(lambda: not project.supervisor().alive())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other = probe.getsockname()[1]
+    start(project.request(), list(THREE), fixed_ports={"store": other})
+    assert project.record("store").ports == {"store": ports["store"]}
+    assert [project.process(name) for name in THREE] == before
 
 
 def test_engine_killed_is_started_again_and_its_children_are_cleared_away(project: SmallProject) -> None:
@@ -194,6 +222,16 @@ def test_engine_that_never_gets_ready_fails_with_the_condition(project: SmallPro
         project.up()
     assert raised.value.cause is not None
     assert "waited for: something listens on" in raised.value.cause
+    assert project.alive() == []
+
+
+def test_starts_that_take_too_long_end_in_failed_however_seldom(project: SmallProject) -> None:
+    """Each takes longer than the deaths are remembered."""
+    project.policy = RestartPolicy(deaths=5, window_s=0.5, first_delay_s=0.1, late_starts=3)
+    project.describe(store={"arguments": ["--delay-s", "60"], "start_timeout_s": 0.7})
+    with pytest.raises(HeadraceError, match="store does not run") as raised:
+        project.up()
+    assert "3 starts took too long" in (raised.value.cause or "")
     assert project.alive() == []
 
 

@@ -58,6 +58,18 @@ def test_dependencies_come_first_and_every_port_has_one_owner(
     assert sorted(owned) == sorted(PORT_NAMES)
 
 
+def test_what_a_killed_life_left_in_its_temporary_folder_goes_at_the_next(
+    tmp_path: Path, installation: Installation
+) -> None:
+    kafka = next(s for s in stack("shop", tmp_path, PORTS, installation) if s.name == "kafka")
+    left = tmp_path / ".headrace" / "data" / "kafka" / "tmp" / "left"
+    left.mkdir(parents=True)
+    with pytest.raises(HeadraceError):  # its storage cannot be formatted without a JDK of the installation
+        kafka.prepare()
+    assert left.parent.exists()
+    assert not left.exists()
+
+
 def test_without_embedded_source_there_is_no_postgres(tmp_path: Path, installation: Installation) -> None:
     services = stack("shop", tmp_path, PORTS, installation, embedded_source=False)
     assert "postgres" not in {service.name for service in services}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,20 @@ def test_spawn_as_an_unprivileged_account_has_its_rights_only(start: Spawner) ->
     wait_gone([start([program, "-u"], user="nobody")], 20)
     wait_gone([start([program, "-G"], user="nobody")], 20)
     assert start.log().split() == [str(account.pw_uid), str(account.pw_gid)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_account_gets_nothing_of_our_environment(
+    start: Spawner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "of-ours-alone")
+    program = shutil.which("env")
+    assert program is not None
+    wait_gone([start([program], user="nobody")], 20)
+    assert "OF_THE_ENGINE=1" in start.log()
+    assert "of-ours-alone" not in start.log()
+    wait_gone([start([program])], 20)
+    assert "of-ours-alone" in start.log()
 
 
 def test_marked_finds_what_we_started_and_what_that_started(start: Spawner, tmp_path: Path) -> None:
