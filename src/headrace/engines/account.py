@@ -40,8 +40,8 @@ class Account:
         return self._succeeds(["test", "-x", str(folder)])
 
     def own(self, path: Path) -> None:
-        """Make the account the owner of one file or folder."""
-        os.chown(path, self.uid, self.gid)
+        """Make the account the owner of one file or folder, of a link itself where it is one."""
+        os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def _succeeds(self, command: list[str]) -> bool:
         try:
