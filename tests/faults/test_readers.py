@@ -27,7 +27,7 @@ from headrace.hops.serve.query import QueryClient
 from tests.faults.invariants import TABLE, Readers, Writer, create_accounts
 from tests.faults.kills import ENGINES, kill, wait_until_back
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.alone]
 
 KEYS = 5000
 UPDATES_PER_S = 3000.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -79,10 +80,12 @@ def test_a_transaction_that_has_written_is_waited_for(
             unpublish(published, NAME, TABLE)
         assert caught.value.code == "source-table-locked"
         assert published_tables(published) == ["t", "u"]
+        began = time.monotonic()
         done = threading.Timer(0.3, writer.execute, ("COMMIT",))
         done.start()
         unpublish(published, NAME, TABLE)
-        assert not done.is_alive()
+        assert time.monotonic() - began >= 0.3
+        done.join()
         writer.execute(f"INSERT INTO {target} VALUES (2)")  # pyright: ignore[reportArgumentType]
     assert passed(published) == 1
 
