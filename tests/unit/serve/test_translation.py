@@ -63,6 +63,7 @@ def where(condition: str) -> str:
         ("price > 0", '("price" >= \'0.01\' AND "price" IS NOT NULL)'),
         ("at > '2024-01-01 00:00:00.000001'", '"at__micros" > 1704067200000001'),
         ("day = '2024-01-02'", '"day" = 1704153600000'),
+        ("id = num", '(CASE WHEN "id" = "num" THEN 1 ELSE 0 END) = 1'),
         ("name = 'it''s'", "(\"Name\" = 'it''s' AND \"Name\" IS NOT NULL)"),
         ("name = 'option(a)'", "(\"Name\" = CONCAT('opt', 'ion(a)', '') AND \"Name\" IS NOT NULL)"),
         ("name LIKE 'a.%'", '(REGEXP_LIKE("Name", \'(?-iu)^a\\.(?s:.*)\\z\') AND "Name" IS NOT NULL)'),
@@ -93,6 +94,20 @@ def test_star_of_a_view_leaves_its_key_out() -> None:
     assert [column.name for column in plan.columns] == [column.name for column in CONTRACT.columns]
 
 
+def test_constants_inside_case_have_digits_that_make_them_big_decimals() -> None:
+    found = sent("SELECT COUNT(*) FILTER (WHERE price >= 0.1) FROM orders") or ""
+    assert "\"price\" >= '0.10000000000000000000'" in found
+
+
+def test_a_constant_beyond_64_bits_is_not_sent_as_a_number() -> None:
+    assert "'99999999999999999999.00000000000000000000'" in where("price * 2 > 99999999999999999999")
+
+
+def test_parentheses_keep_what_may_be_null() -> None:
+    bare = sent("SELECT COUNT(CASE WHEN qty > 1 THEN 1 END) FROM orders")
+    assert sent("SELECT COUNT((CASE WHEN qty > 1 THEN 1 END)) FROM orders") == bare
+
+
 def test_sums_are_exact() -> None:
     assert "SUMPRECISION" in (sent("SELECT SUM(price) FROM orders") or "")
     _, plan = compile_select(statement.parse("SELECT MIN(price) FROM orders").bind(CONTRACT), GENERATION)
@@ -115,6 +130,13 @@ def test_sums_are_exact() -> None:
         ("SELECT id, COUNT(*) FROM orders", "query-syntax"),
         ("SELECT qty / num FROM orders", "query-unsupported"),
         ("SELECT random() FROM orders", "query-unsupported"),
+        ("SELECT id FROM orders WHERE (CASE WHEN qty > 1 THEN 'x' END) IS NULL", "query-unsupported"),
+        ("SELECT (CASE WHEN qty > 1 THEN 'x' END) FROM orders", "query-unsupported"),
+        ("SELECT id % 10 FROM orders", "query-unsupported"),
+        ("SELECT price % 1 FROM orders", "query-unsupported"),
+        ("SELECT num % 0 FROM orders", "query-unsupported"),
+        ("SELECT num % num FROM orders", "query-unsupported"),
+        ("SELECT price * (0.1 + 0.2) FROM orders", "query-unsupported"),
         ("SELECT id FROM orders WHERE day = 'soon'", "query-literal"),
         ("SELECT id FROM orders GROUP BY 3", "query-syntax"),
     ],

@@ -186,13 +186,12 @@ class Aggregates:
     def _extreme_sql(self, scalar: Scalar, condition: str, *, largest: bool) -> str:
         if scalar.kind in {Kind.TEXT, Kind.BYTES, Kind.BOOLEAN, Kind.UNKNOWN}:
             raise unsupported(f"MIN or MAX of {scalar.kind}", "ORDER BY it with LIMIT 1")
-        is_long = scalar.kind in INSTANTS or (
-            scalar.column is not None and scalar.column.conversion is Conversion.LONG
-        )
+        is_long = scalar.kind in INSTANTS or _may_be_long(scalar)
         worst = _LONG_MIN if largest else _LONG_MAX
         if not is_long and scalar.kind in {Kind.DOUBLE, Kind.DECIMAL}:
             worst = f"-{_DOUBLE_MAX}" if largest else _DOUBLE_MAX
-        compared = f"CASE WHEN {condition} THEN {scalar.read} ELSE {worst} END" if condition else scalar.read
+        value = f"CAST({scalar.read} AS LONG)" if is_long and scalar.big else scalar.read
+        compared = f"CASE WHEN {condition} THEN {value} ELSE {worst} END" if condition else value
         if is_long:
             return f"{'LASTWITHTIME' if largest else 'FIRSTWITHTIME'}({compared}, {compared}, 'LONG')"
         return f"{'MAX' if largest else 'MIN'}({compared})"
@@ -216,6 +215,13 @@ def is_aggregate(node: Node) -> bool:
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower().replace("_", "") in _PASSED_ON
     return isinstance(node, exp.AggFunc | exp.Filter)
+
+
+def _may_be_long(scalar: Scalar) -> bool:
+    """A whole number that a double may not hold: Pinot's MIN and MAX go through doubles."""
+    if scalar.kind is not Kind.INTEGER:
+        return False
+    return scalar.column is None or scalar.column.conversion is Conversion.LONG
 
 
 def _default_of(scalar: Scalar) -> str:

@@ -133,7 +133,9 @@ def _comparison(compare: Callable[[Any, Any], bool], one: object, other: object)
 
 
 def _alike(one: object, other: object) -> object:
-    """A text constant takes the type of what it is compared with."""
+    """A text constant takes the type of what it is compared with; beside a double every number is one."""
+    if isinstance(other, float) and isinstance(one, int | Decimal) and not isinstance(one, bool):
+        return float(one)
     if isinstance(one, str) and isinstance(other, int | Decimal) and not isinstance(other, bool):
         return Decimal(literals.number(one))
     if isinstance(one, str) and isinstance(other, float):

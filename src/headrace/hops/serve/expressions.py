@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
+from headrace.contract import Conversion
 from headrace.hops.serve.dialect import (
     INSTANTS,
     NUMBERS,
@@ -18,8 +19,11 @@ from headrace.hops.serve.dialect import (
     mark,
     present_in_case,
     quote,
+    text,
     unsupported,
 )
+from headrace.hops.serve.literals import number
+from headrace.hops.serve.operands import NEVER, as_double, big_decimal, exact
 from headrace.hops.serve.truth import FALSE, TRUE, Conditions, all_of
 
 _ARITHMETIC: dict[type[Node], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}
@@ -50,12 +54,7 @@ class Expressions:
         if constant is not None:
             return constant
         if isinstance(node, exp.Paren):
-            inner = self.scalar(node.this)
-            return (
-                Scalar(f"({inner.sql})", inner.kind, inner.pg_type, inner.nulls)
-                if not inner.column
-                else inner
-            )
+            return self.scalar(node.this)  # every SQL made here stands in parentheses of its own
         if isinstance(node, exp.Column):
             return self.names.column(node.name)
         operator = _ARITHMETIC.get(type(node))
@@ -77,15 +76,18 @@ class Expressions:
 
     def _arithmetic(self, node: exp.Binary, operator: str) -> Scalar:
         one, other = self._operand(node.left), self._operand(node.right)
+        if one.literal and other.literal:
+            raise unsupported("arithmetic on two constants", "write its result")
+        if operator == "%":
+            return _remainder(one, other)
         kind = _wider(one.kind, other.kind)
-        exact = kind is not Kind.DOUBLE
-        left = f"CAST({one.sql} AS BIG_DECIMAL)" if exact and not one.big else one.sql
+        written = as_double if kind is Kind.DOUBLE else exact
         return Scalar(
-            f"({left} {operator} {other.sql})",
+            f"({written(one)} {operator} {written(other)})",
             kind,
             _NUMERIC_TYPES[kind],
             one.nulls | other.nulls,
-            big=exact,
+            big=kind is not Kind.DOUBLE,
         )
 
     def _division(self, node: exp.Binary) -> Scalar:
@@ -97,12 +99,12 @@ class Expressions:
                 "a division of whole or decimal numbers row by row",
                 "divide after the aggregation, SUM(a) / COUNT(*), which is exact",
             )
-        sql = f"({one.sql} / {other.sql})"
+        sql = f"({as_double(one)} / {as_double(other)})"
         return Scalar(sql, Kind.DOUBLE, "double precision", one.nulls | other.nulls)
 
     def _negative(self, node: exp.Neg) -> Scalar:
         inner = self._operand(node.this)
-        return Scalar(f"(0 - {inner.sql})", inner.kind, inner.pg_type, inner.nulls, big=inner.big)
+        return _of_one(inner, "(0 - {})")
 
     def _operand(self, node: Node) -> Scalar:
         found = self.scalar(node)
@@ -166,14 +168,32 @@ class Expressions:
     def _function(self, node: Node) -> Scalar:
         name = node.key.lower()
         if name == "abs":
-            inner = self._operand(node.this)
-            return Scalar(f"ABS({inner.sql})", inner.kind, inner.pg_type, inner.nulls)
+            return _of_one(self._operand(node.this), "ABS({})")
         if name in _TEXT_FUNCTIONS and node.args.get("expression") is None:
             inner = self.scalar(node.this)
             if inner.kind is Kind.TEXT and not inner.opaque_null:
                 return Scalar(f"{name}({inner.sql})", Kind.TEXT, "text", inner.nulls)
         shown = str(node.this) if isinstance(node, exp.Anonymous) else node.key
         raise unsupported(f"the function or operator `{shown.lower()}`")
+
+
+def _of_one(inner: Scalar, template: str) -> Scalar:
+    """Minus and ABS: Pinot computes them in doubles unless their operand is BIG_DECIMAL."""
+    doubles = inner.kind is Kind.DOUBLE
+    sql = template.format(as_double(inner) if doubles else exact(inner))
+    return Scalar(sql, inner.kind, inner.pg_type, inner.nulls, big=not doubles)
+
+
+def _remainder(one: Scalar, other: Scalar) -> Scalar:
+    """Pinot computes remainders in doubles: exact for what a double holds, -0.0 where PostgreSQL says 0."""
+    if one.column is None or one.column.conversion is not Conversion.INT:
+        raise unsupported(
+            "% of anything but a smallint or integer column",
+            "let PostgreSQL compute it, in a view or a column",
+        )
+    if not other.literal or other.kind is not Kind.INTEGER or not 0 < abs(int(other.sql)) < 2**31:
+        raise unsupported("% by anything but a whole constant that is not zero")
+    return Scalar(f"CAST(({one.sql} % {other.sql}) AS LONG)", Kind.INTEGER, one.pg_type, one.nulls)
 
 
 _NUMERIC_TYPES = {Kind.INTEGER: "bigint", Kind.DECIMAL: "numeric", Kind.DOUBLE: "double precision"}
@@ -201,6 +221,7 @@ def _case_of(branches: list[tuple[str, Scalar]], default: Scalar) -> Scalar:
     last = "0" if default.is_null else _one_if(default.nulls)
     sure = all(part == "1" for part in [*guarded, last])
     whens = " ".join(f"WHEN {condition} THEN {_branch(value, kind)}" for condition, value in branches)
+    whens += _type_giver(typed, kind)
     marks = " ".join(f"WHEN {branches[i][0]} THEN {part}" for i, part in enumerate(guarded))
     return Scalar(
         f"(CASE {whens} ELSE {_branch(default, kind)} END)",
@@ -208,7 +229,7 @@ def _case_of(branches: list[tuple[str, Scalar]], default: Scalar) -> Scalar:
         pg_type,
         opaque_null=not sure,
         present="1" if sure else f"(CASE {marks} ELSE {last} END)",
-        big=any(value.big for value in values),
+        big=kind is Kind.DECIMAL or (kind is Kind.INTEGER and any(value.big for value in values)),
     )
 
 
@@ -226,7 +247,20 @@ def _one_if(nulls: frozenset[str]) -> str:
 def _branch(value: Scalar, kind: Kind) -> str:
     if value.is_null:
         return "0" if kind in NUMBERS or kind in INSTANTS or kind is Kind.DATE else "''"
+    if kind is Kind.DOUBLE:
+        return as_double(value)
+    if kind is Kind.DECIMAL and value.literal:
+        return text(number(value.sql))
     return constant_sql(value) if value.literal else value.sql
+
+
+def _type_giver(typed: list[Scalar], kind: Kind) -> str:
+    """A branch that no row takes, where Pinot would guess the type from constants: '01' an integer."""
+    if kind is Kind.TEXT and all(value.literal for value in typed):
+        return f" WHEN {NEVER} THEN ''"
+    if kind is Kind.DECIMAL and not any(value.big for value in typed):
+        return f" WHEN {NEVER} THEN {big_decimal('0')}"
+    return ""
 
 
 def _common(values: list[Scalar]) -> tuple[Kind, str]:

@@ -31,6 +31,7 @@ from headrace.hops.serve.dialect import (
     unsupported,
 )
 from headrace.hops.serve.literals import number
+from headrace.hops.serve.operands import compared_in_case, is_long, plain_double, two_compared_in_case
 from headrace.hops.serve.types import fixed_scale
 
 TRUE, FALSE = "1 = 1", "1 = 0"
@@ -146,20 +147,31 @@ class Conditions:
         return all_of([self._compare(one, operator, other), self._present(one.nulls | other.nulls)])
 
     def _compare(self, one: Scalar, operator: str, other: Scalar) -> str:
-        right = coerce(other, one) if other.literal else other.sql
-        if other.literal and one.column is not None:
+        if not other.literal:
+            return self._two_columns(one, operator, other)
+        right = coerce(other, one)
+        if one.column is not None:
             folded = _folded(one, operator, right, other)
             if isinstance(folded, bool):
                 return TRUE if folded else FALSE
             operator, right = folded
+        if one.kind not in NUMBERS:
+            return f"{one.sql} {operator} {right}"
+        if not self.inside_case and _fits_where(one, right):
             zero = _near_zero(one, operator, right)
-            if zero is not None:
-                return zero
-        plain = f"{one.sql} {operator} {right}"
-        indexed = one.column is not None and other.literal
-        if self.inside_case or indexed or not (one.big or other.big):
-            return plain
-        return f"(CASE WHEN {plain} THEN 1 ELSE 0 END) = 1"
+            shown = plain_double(right) if one.kind is Kind.DOUBLE else right
+            return zero if zero is not None else f"{one.sql} {operator} {shown}"
+        return self._cased(compared_in_case(one, operator, right.strip("'")))
+
+    def _two_columns(self, one: Scalar, operator: str, other: Scalar) -> str:
+        """Two expressions: WHERE would subtract them as doubles, CASE compares them as they are."""
+        if one.kind in NUMBERS:
+            return self._cased(two_compared_in_case(one, operator, other))
+        plain = f"{one.sql} {operator} {other.sql}"
+        return self._cased(plain) if one.kind in INSTANTS else plain
+
+    def _cased(self, condition: str) -> str:
+        return condition if self.inside_case else f"(CASE WHEN {condition} THEN 1 ELSE 0 END) = 1"
 
     def _membership(self, node: exp.In, wanted: bool) -> str:
         if node.args.get("query") is not None or not node.expressions:
@@ -220,10 +232,9 @@ class Conditions:
         null = any_of([self._null(name) for name in one.nulls])
         if other.is_null:
             return null if same else (self._present(one.nulls) or TRUE)
-        right = coerce(other, one)
-        if same:
-            return all_of([f"{one.sql} = {right}", self._present(one.nulls)])
-        return any_of([all_of([f"{one.sql} <> {right}", self._present(one.nulls)]), null])
+        found = self._compare(one, "=" if same else "<>", other)
+        held = all_of([found, self._present(one.nulls)])
+        return held if same else any_of([held, null])
 
     def _function(self, node: Node, wanted: bool) -> str:
         """Pinot's own boolean functions, which need an index or scan themselves."""
@@ -264,6 +275,13 @@ def _folded(one: Scalar, operator: str, right: str, other: Scalar) -> Folded:
     if one.kind is not Kind.DECIMAL or isinstance(folded, bool):
         return folded
     return folded[0], text(folded[1])
+
+
+def _fits_where(one: Scalar, right: str) -> bool:
+    """Whether WHERE compares it exactly: a column, or what Pinot does not compute as BIG_DECIMAL."""
+    if one.column is not None:
+        return True
+    return not one.big and (one.kind is Kind.DOUBLE or is_long(right.strip("'")))
 
 
 def _near_zero(one: Scalar, operator: str, right: str) -> str | None:
