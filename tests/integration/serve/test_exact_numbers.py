@@ -41,7 +41,7 @@ _TWINS = (2**60 + 1, 2**60 + 3, 2**53, -(2**60) - 1, 1, 7, -11, 2**60)
 def _rows() -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for number in range(56):
-        price = _PRICES[number % 8]
+        price = _PRICES[number % 8] if number != 46 else "12345678901234567.90"
         found.append(
             {
                 "id": number,
@@ -167,7 +167,12 @@ _WHOLE = (
     "SELECT CASE WHEN flag THEN '01' ELSE '1' END AS text, COUNT(*) FROM {t} GROUP BY 1",
     "SELECT name FROM {t} GROUP BY name HAVING MAX(weight) FILTER (WHERE weight < 0.15) <= 0.1",
     "SELECT id FROM {t} GROUP BY id HAVING MAX(weight) = 0.1",
+    "SELECT id, big FROM {t} ORDER BY big, id",
+    "SELECT id, twin FROM {t} ORDER BY twin DESC, id LIMIT 9",
+    "SELECT id, big FROM {t} ORDER BY - big NULLS LAST, id",
+    "SELECT id, big FROM {t} ORDER BY COALESCE(big, 1152921504606846977), id LIMIT 30",
     "SELECT id, price FROM {t} ORDER BY price DESC, id",
+    "SELECT id, price FROM {t} ORDER BY price * 2 NULLS FIRST, id",
     "SELECT id FROM {t} GROUP BY id HAVING MAX(weight) IN (0.1, 0.2)",
 )
 

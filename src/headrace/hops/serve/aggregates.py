@@ -13,10 +13,10 @@ from decimal import Decimal
 from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
-from headrace.contract import Conversion
 from headrace.hops.serve import numeric
 from headrace.hops.serve.dialect import INSTANTS, Kind, Scalar, unsupported
 from headrace.hops.serve.expressions import Expressions, presence
+from headrace.hops.serve.operands import may_be_long
 from headrace.hops.serve.plan import Items, Read
 from headrace.hops.serve.truth import FALSE, TRUE, all_of
 from headrace.hops.serve.types import fixed_scale
@@ -186,7 +186,7 @@ class Aggregates:
     def _extreme_sql(self, scalar: Scalar, condition: str, *, largest: bool) -> str:
         if scalar.kind in {Kind.TEXT, Kind.BYTES, Kind.BOOLEAN, Kind.UNKNOWN}:
             raise unsupported(f"MIN or MAX of {scalar.kind}", "ORDER BY it with LIMIT 1")
-        is_long = scalar.kind in INSTANTS or _may_be_long(scalar)
+        is_long = scalar.kind in INSTANTS or may_be_long(scalar)
         worst = _LONG_MIN if largest else _LONG_MAX
         if not is_long and scalar.kind in {Kind.DOUBLE, Kind.DECIMAL}:
             worst = f"-{_DOUBLE_MAX}" if largest else _DOUBLE_MAX
@@ -215,13 +215,6 @@ def is_aggregate(node: Node) -> bool:
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower().replace("_", "") in _PASSED_ON
     return isinstance(node, exp.AggFunc | exp.Filter)
-
-
-def _may_be_long(scalar: Scalar) -> bool:
-    """A whole number that a double may not hold: Pinot's MIN and MAX go through doubles."""
-    if scalar.kind is not Kind.INTEGER:
-        return False
-    return scalar.column is None or scalar.column.conversion is Conversion.LONG
 
 
 def _default_of(scalar: Scalar) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace.hops.serve.dialect import Scalar, unsupported
 from headrace.hops.serve.expressions import Expressions
+from headrace.hops.serve.operands import order_keys
 from headrace.hops.serve.plan import MAX_ROWS, Items, OutputColumn, Plan, null_mark, where_clause
 from headrace.hops.serve.statement import OrderKey, Select
 from headrace.hops.serve.truth import FALSE
@@ -41,4 +42,4 @@ def _order(key: OrderKey, expressions: Expressions) -> str:
     marks = [f"{null_mark(name)}{' DESC' if key.nulls_first else ''}" for name in sorted(scalar.nulls)]
     if len(marks) > 1:
         raise unsupported("ORDER BY of an expression over several nullable columns")
-    return ", ".join([*marks, f"{scalar.sql}{direction}"])
+    return ", ".join([*marks, *(f"{sorted_by}{direction}" for sorted_by in order_keys(scalar))])
