@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 import psycopg
@@ -29,6 +30,7 @@ COLUMNS = (
     Column("fine", "numeric(20,6)", Conversion.DECIMAL, False),
     Column("weight", "double precision", Conversion.DOUBLE),
     Column("ratio", "real", Conversion.FLOAT, False),
+    Column("day", "date", Conversion.DATE, False),
 )
 
 _PRICES = ("0.00", "0.10", "1.10", "-0.10", "123456789.91", "123456789.90", "12345678901234567.91", None)
@@ -54,6 +56,7 @@ def _rows() -> list[dict[str, object]]:
                 "fine": Decimal(_FINES[number % 5]),
                 "weight": _WEIGHTS[number % 8],
                 "ratio": (0.5, 0.25, -1.5)[number % 3],
+                "day": date(2023 + number % 2, 1 + number % 12, 1),
             }
         )
     return found
@@ -163,6 +166,9 @@ _AGGREGATES = (
 )
 
 _WHOLE = (
+    "SELECT - twin, COUNT(*) FROM {t} GROUP BY - twin",
+    "SELECT COUNT(DISTINCT - twin), COUNT(DISTINCT CASE WHEN flag THEN twin * 2 ELSE twin END) FROM {t}",
+    "SELECT MAX(EXTRACT(year FROM day)), MIN(EXTRACT(month FROM day)) FROM {t}",
     "SELECT qty % 2, COUNT(*) FROM {t} GROUP BY qty % 2",
     "SELECT CASE WHEN flag THEN '01' ELSE '1' END AS text, COUNT(*) FROM {t} GROUP BY 1",
     "SELECT name FROM {t} GROUP BY name HAVING MAX(weight) FILTER (WHERE weight < 0.15) <= 0.1",

@@ -147,3 +147,11 @@ def test_what_cannot_be_answered_exactly_is_refused(sql: str, code: str) -> None
         _, plan = compile_select(select, GENERATION)
         plan.read([[1] * 9])
     assert caught.value.code == code
+
+
+def test_equal_keys_in_two_groups_of_pinot_are_refused() -> None:
+    sql = "SELECT qty + num, COUNT(*) FROM orders GROUP BY qty + num"
+    _, plan = compile_select(statement.parse(sql).bind(CONTRACT), GENERATION)
+    with pytest.raises(HeadraceError) as caught:
+        plan.read([[1, 1, 5], [2, 1, 6]])  # qty is NULL in both, num differs
+    assert caught.value.code == "query-unsupported"

@@ -108,6 +108,8 @@ class Aggregates:
         if scalar.kind is Kind.DECIMAL and (scalar.column is None or "," not in scalar.pg_type):
             raise unsupported("COUNT(DISTINCT ...) of a numeric without a fixed scale")
         distinct = f"CAST({scalar.sql} AS STRING)" if scalar.kind is Kind.DECIMAL else scalar.read
+        if scalar.kind is Kind.INTEGER and scalar.big:
+            distinct = f"CAST({scalar.sql} AS LONG)"  # a BIG_DECIMAL counts 2 and 2.0 apart
         place = self.items.add(f"DISTINCTCOUNT({distinct})")
         if not scalar.nulls:
             return lambda row: 0 if is_no_value(row[place]) else integer(row[place])

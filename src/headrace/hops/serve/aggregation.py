@@ -7,7 +7,6 @@ Pinot knows neither.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any
 
@@ -113,11 +112,11 @@ def _finisher(
 
 
 def _refuse_twins(groups: list[dict[str, object]], keys: list[str]) -> None:
-    """1.0 and 1.00 are one value to SQL and two groups to Pinot."""
-    if not any(isinstance(group[key], Decimal) for group in groups[:1000] for key in keys):
-        return
+    """1.0 and 1.00 are one value to SQL and two groups to Pinot, also where they stand for a whole number."""
     if len({tuple(group[key] for key in keys) for group in groups}) < len(groups):
-        raise unsupported("GROUP BY of a numeric without a fixed scale: equal values were kept apart")
+        raise unsupported(
+            "GROUP BY of a numeric without a fixed scale, or of arithmetic: equal values were kept apart"
+        )
 
 
 def _compare(order: tuple[OrderKey, ...], one: dict[str, object], other: dict[str, object]) -> int:
