@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -149,6 +150,8 @@ class CsvReader:
         while index < count:
             line = lines[index]
             number = self._first_line + index
+            if self._width == 0 and "\r" in line:
+                _check_line_end(number, line, delimiter)
             if index in broken:
                 batch.bad.append(BadLine(number, broken[index], line))
                 index += 1
@@ -275,6 +278,18 @@ def parse_quoted(lines: list[str], start: int, delimiter: str, null: str) -> Rec
             return Record(fields, last + 1)
         fields.append(None if text[at:end] == null else text[at:end])
         at = end + len(delimiter)
+
+
+def _check_line_end(number: int, line: str, delimiter: str) -> None:
+    """Refuse a file whose lines end with a carriage return alone: all of it would be one line."""
+    unquoted = re.sub(rf'(^|{re.escape(delimiter)})"(?:[^"]|"")*("|$)', r"\1", line)
+    if "\r" in unquoted.removesuffix("\r"):
+        raise HeadraceError(
+            "csv-line-ends",
+            "lines of the file end with a carriage return alone",
+            cause=f"line {number} has one that is neither quoted nor before a line feed",
+            hint="nothing was loaded; turn them into line feeds: tr '\\r' '\\n' < FILE",
+        )
 
 
 def _line_encoding(dialect: Dialect) -> str:

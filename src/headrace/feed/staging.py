@@ -12,8 +12,9 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import sql
 
+from headrace.feed.columns import TargetColumn
 from headrace.feed.csv_reader import Row
-from headrace.feed.target import Connection, Target, TargetColumn
+from headrace.feed.target import Connection, Target
 
 _RAW = sql.Identifier("pg_temp", "headrace_load_raw")
 _TYPED = sql.Identifier("pg_temp", "headrace_load_typed")
@@ -62,8 +63,8 @@ def staged_row(connection: Connection, line: int, width: int) -> Row:
 
 def reject_unfit(connection: Connection, target: Target, reject: Reject) -> None:
     """Take out the rows that do not fit the table: unparsable, too long, NULL where none may be, CHECK."""
-    _reject_where(connection, target, _too_long(target), reject)
     _reject_unparsable(connection, target, reject)
+    _reject_where(connection, target, _too_long(target), reject)
     for column in target.columns:
         if column.not_null or column.name in target.key:
             condition = sql.SQL("{} IS NULL").format(sql.Identifier(column.name))
@@ -208,13 +209,19 @@ def _parsed_columns(target: Target) -> Iterable[tuple[int, TargetColumn]]:
 
 
 def _too_long(target: Target) -> list[tuple[str, sql.Composed]]:
+    """What the explicit cast cuts, or fills, is another value than the same text without the limit."""
     return [
         (
-            f"{column.name}: longer than {column.max_length}",
-            sql.SQL("length(rtrim({}, ' ')) > {}").format(_field(n), column.max_length),
+            f"{column.name}: {column.limit.reason}",
+            sql.SQL("CAST({value} AS {free}){bytewise} IS DISTINCT FROM CAST({text} AS {free})").format(
+                value=_value(n, column),
+                free=column.limit.free,
+                bytewise=sql.SQL("" if column.limit.bits else ' COLLATE "C"'),
+                text=_text(n, column),
+            ),
         )
         for n, column in enumerate(target.columns)
-        if column.max_length is not None
+        if column.limit is not None
     ]
 
 
@@ -252,8 +259,11 @@ def _typed(target: Target) -> sql.Composed:
 
 
 def _value(number: int, column: TargetColumn) -> sql.Composed:
-    text = _field(number) if column.is_text else sql.SQL("NULLIF({}, '')").format(_field(number))
-    return sql.SQL("CAST({} AS {})").format(text, column.cast)
+    return sql.SQL("CAST({} AS {})").format(_text(number, column), column.cast)
+
+
+def _text(number: int, column: TargetColumn) -> sql.Composable:
+    return _field(number) if column.takes_empty else sql.SQL("NULLIF({}, '')").format(_field(number))
 
 
 def _field(number: int) -> sql.Identifier:

@@ -4,45 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from dataclasses import dataclass, replace
+from typing import LiteralString, cast
 
-import psycopg
 from psycopg import sql
 
 from headrace.errors import HeadraceError, Where
+from headrace.feed.columns import CatalogueColumn, Connection, TargetColumn, columns_of
 from headrace.names import TableName
-
-Connection = psycopg.Connection[Any]
-
-
-@dataclass(frozen=True)
-class TargetColumn:
-    """A column of the table and the field of the file that fills it.
-
-    Attributes:
-        name: the column.
-        header: what the file calls it.
-        pg_type: as `format_type` prints it, with its modifier.
-        max_length: the n of varchar(n), char(n) and bit(n), whose explicit casts would cut silently.
-        not_null: whether NULL is refused.
-    """
-
-    name: str
-    header: str
-    pg_type: str
-    max_length: int | None = None
-    not_null: bool = False
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the empty text is a value of the type; elsewhere it means NULL."""
-        return self.pg_type.startswith(("text", "character", "bpchar", "citext", "name"))
-
-    @property
-    def cast(self) -> sql.SQL:
-        """The type as a piece of SQL; it comes from the server's own `format_type`."""
-        return sql.SQL(cast(LiteralString, self.pg_type))
 
 
 @dataclass(frozen=True)
@@ -69,14 +38,6 @@ class Target:
     def identifier(self) -> sql.Identifier:
         return sql.Identifier(self.table.schema, self.table.table)
 
-
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> '',
-       a.attidentity = 'a',
-       CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4
-                 THEN a.atttypmod - 4
-            WHEN a.atttypid IN ('bit'::regtype, 'varbit'::regtype) AND a.atttypmod > 0 THEN a.atttypmod END
-FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 
 _KEYS = """
 SELECT i.indisprimary, array_agg(a.attname ORDER BY k.place)
@@ -114,7 +75,7 @@ def oid_of(connection: Connection, table: TableName) -> int | None:
 
 def loadable(connection: Connection, oid: int) -> list[str]:
     """The columns a load may fill, in order."""
-    return [row[0] for row in connection.execute(_COLUMNS, (oid,)).fetchall() if not row[3]]
+    return [column.name for column in columns_of(connection, oid) if not column.generated]
 
 
 def existing(
@@ -128,21 +89,14 @@ def existing(
     """The target for a table that is there.
 
     Fields find their columns by name, exactly first, then in the spelling of `column_name`; without a header
-    by place. `key` must be unique in the table; None takes the primary key when the file has all of it.
+    by place, where a file may leave out the columns that PostgreSQL numbers. `key` must be unique in the
+    table; None takes the primary key when the file has all of it.
     """
-    rows = connection.execute(_COLUMNS, (oid,)).fetchall()
-    by_name = {row[0]: row for row in rows}
-    loadable = [row[0] for row in rows if not row[3]]
+    by_name = {column.name: column for column in columns_of(connection, oid)}
     if headers is None:
-        if width > len(loadable):
-            raise HeadraceError(
-                "csv-columns",
-                f"the file has {width} fields, {table} only {len(loadable)} columns that can be loaded",
-                where=_where(table),
-            )
-        headers = loadable[:width]
+        headers = _by_place([column for column in by_name.values() if not column.generated], width, table)
     names = _match(headers, by_name, table)
-    generated = [name for name in names if by_name[name][3]]
+    generated = [name for name in names if by_name[name].generated]
     if generated:
         raise HeadraceError(
             "csv-generated-column",
@@ -150,10 +104,7 @@ def existing(
             hint="leave the column out of the file",
             where=_where(table),
         )
-    columns = tuple(
-        TargetColumn(name, header, by_name[name][1], by_name[name][5], by_name[name][2])
-        for name, header in zip(names, headers, strict=True)
-    )
+    columns = tuple(by_name[name].filled_by(header) for name, header in zip(names, headers, strict=True))
     checks = tuple(
         (name, expression)
         for name, expression, used in connection.execute(_CHECKS, (oid,)).fetchall()
@@ -165,7 +116,7 @@ def existing(
         key=_key(connection, table, oid, names, headers, key),
         created=False,
         checks=checks,
-        overriding=any(by_name[name][4] for name in names),
+        overriding=any(by_name[name].always for name in names),
     )
 
 
@@ -212,8 +163,11 @@ def create(
             sql.Identifier(table.schema, table.table), sql.SQL(", ").join(definitions)
         )
     )
+    oid = oid_of(connection, table)
+    assert oid is not None
+    made = {column.name: column for column in columns_of(connection, oid)}
     columns = tuple(
-        TargetColumn(name, header, kind, not_null=name in keys or header in not_null)
+        replace(made[name].filled_by(header), pg_type=kind)
         for name, header, kind in zip(names, headers, types, strict=True)
     )
     return Target(table, columns, keys, created=True)
@@ -242,7 +196,31 @@ def advance_sequences(connection: Connection, target: Target) -> None:
         )
 
 
-def _match(headers: Sequence[str], columns: dict[str, Any], table: TableName) -> list[str]:
+def _by_place(columns: Sequence[CatalogueColumn], width: int, table: TableName) -> list[str]:
+    """The columns of a file without header: all in order, or all but those that PostgreSQL numbers."""
+    if width > len(columns):
+        raise HeadraceError(
+            "csv-columns",
+            f"the file has {width} fields, {table} only {len(columns)} columns that can be loaded",
+            where=_where(table),
+        )
+    numbered = [column.name for column in columns if column.numbered]
+    given = [column.name for column in columns if not column.numbered]
+    if not numbered or width == len(columns):
+        return [column.name for column in columns[:width]]
+    if width == len(given):
+        return given
+    raise HeadraceError(
+        "csv-columns",
+        f"which columns of {table} the {width} fields stand for cannot be told without a header",
+        cause=f"PostgreSQL numbers {', '.join(numbered)} itself: {len(given)} fields would leave that out,"
+        f" {len(columns)} would fill it",
+        hint="give the file a header, or a field for each column",
+        where=_where(table),
+    )
+
+
+def _match(headers: Sequence[str], columns: dict[str, CatalogueColumn], table: TableName) -> list[str]:
     spelt = {column_name(name): name for name in columns}
     names: list[str] = []
     unknown: list[str] = []

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import cast
 
+from headrace.feed.columns import TargetColumn
 from headrace.feed.infer import SqlType, TypeGuess
 from headrace.feed.pull.json_text import Json, JsonNumber, write
-from headrace.feed.target import TargetColumn
 
 JSONB = "jsonb"
 _SCALE = re.compile(r"numeric\(\d+,(\d+)\)")
@@ -105,7 +105,7 @@ def _check_text(text: str, column: TargetColumn) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise Unfit(f"{column.name}: half of a surrogate pair, which is no character") from None
-    if not text and not column.is_text:
+    if not text and not column.takes_empty:
         raise Unfit(f"{column.name}: empty text where a {column.pg_type} is expected")
 
 
