@@ -104,7 +104,7 @@ def _difference(difference: Difference, show_values: bool) -> dict[str, object]:
 def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     from headrace.verify.verdict import Fault
 
-    headers = ("table", "verdict", "rows", "missing", "extra", "different", "rejected", "seconds")
+    headers = ("table", "verdict", "rows", *(fault.value for fault in Fault), "seconds")
     rows = [
         (
             verdict.table.shown,

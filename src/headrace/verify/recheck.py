@@ -1,7 +1,8 @@
 """The second look at rows that seemed to differ: key by key, with the history that Pinot stores.
 
 Promise: a difference is reported only when the newest version of the key that the snapshot sees is not the
-row, and what answers for the key is that version or a younger one.
+row, and what answers for the key is that version or a younger one; or when several rows answer for the key,
+all of them seen by the snapshot, so that none is about to take another's place.
 """
 
 from __future__ import annotations
@@ -85,7 +86,14 @@ class Recheck:
         rows = look.snapshot.rows(self.text, keys)
         undecided: list[Fields] = []
         for key in keys:
-            decided, version = look.version(stored.get(key, []), answering.get(key))
+            shown = answering.get(key, [])
+            if len(shown) > 1:
+                if look.settled(shown):
+                    found[key] = _doubled(key, len(shown))
+                else:
+                    undecided.append(key)
+                continue
+            decided, version = look.version(stored.get(key, []), shown[0] if shown else None)
             if not decided:
                 undecided.append(key)
                 continue
@@ -99,7 +107,7 @@ class Recheck:
         if source is not None:
             for place, repair in self.text.source_converters().items():
                 source[place] = repair(source[place])
-        shown = tuple(unescaped(part) or "" for part in key)
+        shown = _shown(key)
         if version is not None and version.kind == Kind.REJECT:
             return Difference(Fault.REJECTED, shown, reason=version.reason) if source is not None else None
         served = (
@@ -126,6 +134,10 @@ class _Look:
     served: ServedRows
     truncated: int
 
+    def settled(self, shown: list[tuple[int, int]]) -> bool:
+        """Whether the snapshot sees the transactions of all these rows: Pinot is done with them."""
+        return all(self.snapshot.visibility.sees(txid) for txid, _ in shown)
+
     def version(self, stored: list[Version], shown: tuple[int, int] | None) -> tuple[bool, Version | None]:
         """Whether the key can be decided, and the version that must be the snapshot's row.
 
@@ -147,6 +159,14 @@ class _Look:
         if any(one.kind != Kind.ROW for one in younger):
             return True, newest
         return not younger, None
+
+
+def _shown(key: Fields) -> tuple[str, ...]:
+    return tuple(unescaped(part) or "" for part in key)
+
+
+def _doubled(key: Fields, rows: int) -> Difference:
+    return Difference(Fault.DOUBLED, _shown(key), reason=f"{rows} rows in Pinot")
 
 
 def _named(columns: list[str], fields: list[str] | None) -> tuple[tuple[str, str | None], ...]:

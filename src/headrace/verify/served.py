@@ -99,14 +99,17 @@ class ServedRows:
             stored.sort(key=lambda version: version.offset)
         return found
 
-    def live(self, keys: Iterable[Fields]) -> dict[Fields, tuple[int, int]]:
-        """`__txid` and `__offset` of the rows that answer for some keys now."""
+    def live(self, keys: Iterable[Fields]) -> dict[Fields, list[tuple[int, int]]]:
+        """`__txid` and `__offset` of the rows that answer for some keys now; a sound key has one."""
         sql = (
             f'SELECT {self.key_text.pinot_fields()}, __txid, __offset FROM "{self.physical}" '  # noqa: S608
             f"WHERE {self._key_condition(list(keys))} LIMIT {MAX_LIMIT}"
         )
         fields = pinot_texts(self.key_text)
-        return {tuple(fields(row)): (int(str(row[-2])), int(str(row[-1]))) for row in self.ask(sql)}
+        found: dict[Fields, list[tuple[int, int]]] = {}
+        for row in self.ask(sql):
+            found.setdefault(tuple(fields(row)), []).append((int(str(row[-2])), int(str(row[-1]))))
+        return found
 
     @property
     def key_text(self) -> RowText:

@@ -14,6 +14,7 @@ class Fault(StrEnum):
     MISSING = "missing"  # in PostgreSQL, not in Pinot
     EXTRA = "extra"  # in Pinot, not in PostgreSQL
     DIFFERENT = "different"  # in both, with another value
+    DOUBLED = "doubled"  # in Pinot more than once under one key
     REJECTED = "rejected"  # in PostgreSQL; could not be carried exactly, set aside
 
 
@@ -26,7 +27,7 @@ class Difference:
         key: the texts of the key columns. A user's values: print them, never log them.
         columns: the columns that differ, for DIFFERENT.
         source, pinot: column to text on each side, None for NULL; empty where there is no row.
-        reason: why it was set aside, for REJECTED.
+        reason: why it was set aside, for REJECTED; how often it is there, for DOUBLED.
     """
 
     fault: Fault

@@ -137,10 +137,11 @@ class ViewAudit:
 
 @dataclass(frozen=True)
 class _Served:
-    """The result as it was: its rows, and the keys of what could not be computed."""
+    """The result as it was: its rows, the keys of what could not be computed, and of what is there twice."""
 
     rows: Counter[str]
     rejected: tuple[tuple[str, str], ...]
+    doubled: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -157,24 +158,31 @@ class _History:
         after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.ends.items()))
         now = ServedRows(self.pinot, self.generation.physical, self.text, {AFTER_OPTION: after})
         rows: dict[str, str] = {}
+        doubled: dict[str, None] = {}
         # What answers now comes first: whatever changes later is among the changed keys.
         fields = pinot_texts(self.text)
         for page in now.read_pages(VERSION_COLUMN):
-            rows.update((str(row[0]), "\t".join(fields(row)[1:])) for row in page)
+            for row in page:
+                key = str(row[0])
+                if key in rows:
+                    doubled[key] = None
+                rows[key] = "\t".join(fields(row)[1:])
         changed, emptied = self._changed(now, moment)
         for key in changed:
             rows.pop(key, None)
+            doubled.pop(key, None)  # replaced while it was read
         rejected: dict[str, str] = {}
         past = self._past(now, None if emptied else changed, moment)
         if emptied:
             rows.clear()
+            doubled.clear()
         for key, kind, row, reason in past:
             if kind == Kind.ROW:
                 rows[key] = row
             elif kind == Kind.REJECT:
                 rejected[key] = reason
         rejected |= self._rejected(now, moment)
-        return _Served(Counter(rows.values()), tuple(sorted(rejected.items())))
+        return _Served(Counter(rows.values()), tuple(sorted(rejected.items())), tuple(doubled))
 
     def _changed(self, now: ServedRows, moment: int) -> tuple[list[str], bool]:
         """Keys with a version from behind the moment; and whether everything was emptied since."""
@@ -248,6 +256,10 @@ def _verdict(
     differences = [
         *(Difference(Fault.MISSING, (), source=_named(names, row)) for row in missing[:REPORTED]),
         *(Difference(Fault.EXTRA, (), pinot=_named(names, row)) for row in extra[:REPORTED]),
+        *(
+            Difference(Fault.DOUBLED, (key,), reason="several rows in Pinot")
+            for key in served.doubled[:REPORTED]
+        ),
         *(Difference(Fault.REJECTED, (key,), reason=reason) for key, reason in served.rejected[:REPORTED]),
     ]
     return TableVerdict(

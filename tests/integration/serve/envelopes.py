@@ -49,7 +49,7 @@ def envelope_value(conversion: Conversion, value: object) -> object:
 
 @dataclass
 class EnvelopeWriter:
-    """Writes envelopes of one table; `offset` is the number of records written so far."""
+    """Writes envelopes of one table; `offset` is the number of records written to partition 0."""
 
     bootstrap: str
     topic: str
@@ -63,7 +63,14 @@ class EnvelopeWriter:
         self._producer = Producer(settings)
 
     def write(
-        self, operation: str, rows: Iterable[Row], *, txid: int = 1, lsn: int = 1, time_ms: int = 1
+        self,
+        operation: str,
+        rows: Iterable[Row],
+        *,
+        txid: int = 1,
+        lsn: int = 1,
+        time_ms: int = 1,
+        partition: int = 0,
     ) -> int:
         """Append one record per row; returns the offset below which all of them lie."""
         for row in rows:
@@ -71,11 +78,13 @@ class EnvelopeWriter:
                 column.name: envelope_value(column.conversion, row[column.name])
                 for column in self.contract.columns
             }
-            self._send(operation, image, txid, lsn, time_ms)
+            self._send(operation, image, txid, lsn, time_ms, partition)
         self._producer.flush()
         return self.offset
 
-    def _send(self, operation: str, image: dict[str, object], txid: int, lsn: int, time_ms: int) -> None:
+    def _send(
+        self, operation: str, image: dict[str, object], txid: int, lsn: int, time_ms: int, partition: int
+    ) -> None:
         deleted = operation == "d"
         document = {
             "before": image if deleted else None,
@@ -86,8 +95,9 @@ class EnvelopeWriter:
         key = json.dumps({name: image[name] for name in self.contract.key}).encode()
         while True:
             try:
-                self._producer.produce(self.topic, json.dumps(document).encode(), key, partition=0)
+                self._producer.produce(self.topic, json.dumps(document).encode(), key, partition=partition)
                 break
             except BufferError:
                 self._producer.poll(0.1)
-        self.offset += 1
+        if partition == 0:
+            self.offset += 1

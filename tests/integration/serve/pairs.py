@@ -113,14 +113,15 @@ def open_pair(
     columns: tuple[Column, ...],
     key: tuple[str, ...] = ("id",),
     flush_rows: int | None = None,
+    partitions: int = 1,
 ) -> Iterator[Pair]:
-    """Make the table in both systems; remove it at the end."""
+    """Make the table in both systems; remove it at the end. headrace's own topics have one partition."""
     project = "pairs"
     contract = TableContract(TableName("public", name), name, key, columns, flush_rows=flush_rows)
     names = CaptureNames(project, 1)
     topic = names.topic(contract.table)
     admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})
-    admin.create_topics([NewTopic(topic, 1)])[topic].result()
+    admin.create_topics([NewTopic(topic, partitions)])[topic].result()
     with PinotClient(engines.pinot_controller_url, engines.pinot_broker_url) as pinot:
         served = ServedTable(pinot, contract, names, Placement(engines.kafka_bootstrap), Status.LIVE)
         served.apply()

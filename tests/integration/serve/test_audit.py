@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,13 @@ from decimal import Decimal
 
 import pytest
 
+from headrace.cli.verify import as_document
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.hops.serve import probe
 from headrace.verify.audit import Audit
+from headrace.verify.normalise import RowText
+from headrace.verify.served import ServedRows
 from headrace.verify.verdict import Fault, TableVerdict
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.integration.serve.test_three_valued_logic import COLUMNS, random_row
@@ -32,6 +36,14 @@ def pair(engines: Endpoints) -> Iterator[Pair]:
 
 def audit(pair: Pair, engines: Endpoints) -> TableVerdict:
     return Audit(pair.pinot, engines.source, pair.fence).table(pair.generation)
+
+
+def wait_for_rows(pair: Pair, count: int) -> None:
+    served = ServedRows(pair.pinot, pair.physical, RowText.of(pair.contract), {})
+    deadline = time.monotonic() + 30
+    while served.bounds()[2] != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_equal_rows_are_equal_and_each_planted_difference_is_found(pair: Pair, engines: Endpoints) -> None:
@@ -74,6 +86,24 @@ def test_equal_rows_are_equal_and_each_planted_difference_is_found(pair: Pair, e
         assert found[Fault.DIFFERENT, number].columns == (column,)
     assert not verdict.equal
     assert verdict.undecided == 0
+
+
+def test_a_key_that_pinot_answers_twice_is_a_difference(engines: Endpoints) -> None:
+    columns = (COLUMNS[0], COLUMNS[2])
+    with open_pair(engines, f"audit_{uuid.uuid4().hex[:8]}", columns, partitions=2) as pair:
+        rows = [{"id": number, "plain": "a"} for number in range(5)]
+        pair.put("c", rows)
+        assert audit(pair, engines).equal
+        # Pinot keeps apart which row is the newest in each partition.
+        pair.writer.write("c", [rows[3]], partition=1)
+        wait_for_rows(pair, len(rows) + 1)
+        verdict = audit(pair, engines)
+        assert [(one.fault, one.key, one.reason) for one in verdict.differences] == [
+            (Fault.DOUBLED, ("3",), "2 rows in Pinot")
+        ]
+        assert (verdict.equal, verdict.undecided) == (False, 0)
+        document = as_document([verdict], show_values=False)
+        assert document["tables"][0]["doubled"] == 1  # type: ignore[index]
 
 
 def test_a_microsecond_apart_is_seen(pair: Pair, engines: Endpoints) -> None:
