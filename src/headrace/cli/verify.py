@@ -35,7 +35,7 @@ def verify(
     A view is compared with what PostgreSQL answers to its SQL at one moment.
 
     Exits with 5 when anything differs, and when a TRUNCATE made a table not exact, whose rows are equal by
-    chance at most. Takes no lock and writes nothing but a message into the WAL.
+    chance at most. Takes no lock but that of a SELECT and writes nothing but a message into the WAL.
 
     \b
     Example:

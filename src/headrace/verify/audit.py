@@ -1,7 +1,8 @@
 """Row for row: is Pinot what PostgreSQL is, while both go on being written?
 
 Promise: every row of the source at one moment is compared with what Pinot serves, by value, and nothing is
-called a difference that a write in flight explains. No lock is taken and nothing is written but fences.
+called a difference that a write in flight explains. No lock is taken but that of a SELECT, before which a
+TRUNCATE waits, and nothing is written but fences.
 
 How: a snapshot of PostgreSQL is opened, then a fence is sent, so that Pinot, asked behind the fence, holds
 all that the snapshot holds. A row whose transaction the snapshot does not see is younger and is passed over.
@@ -55,7 +56,7 @@ class Audit:
         started = time.monotonic()
         text = RowText.of(generation.contract)
         tell = say or _silent
-        with open_snapshot(self.source) as snapshot:
+        with open_snapshot(self.source, generation.contract.table) as snapshot:
             served = self._behind_fence(generation, text)
             differing, source_rows, pinot_rows = _compare(snapshot, served, tell)
         tell(f"looking again at {len(differing)} rows", 0, 0)

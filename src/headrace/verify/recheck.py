@@ -60,7 +60,7 @@ class Recheck:
         left = keys
         while left:
             again: list[Fields] = []
-            with open_snapshot(self.source) as snapshot:
+            with open_snapshot(self.source, self.text.contract.table) as snapshot:
                 served = self.behind_fence()
                 look = _Look(snapshot, served, self._truncated(served, snapshot))
                 for start in range(0, len(left), BATCH):

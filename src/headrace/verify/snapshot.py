@@ -13,10 +13,12 @@ from psycopg import sql
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.names import TableName
 from headrace.verify.normalise import RowText, key_literals
 
 _XID_SPACE = 1 << 32
 STATEMENT_TIMEOUT_MS = 3_600_000
+LOCK_TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,55 @@ class SourceSnapshot:
                     rest = lines.pop()
                     yield from lines
         except psycopg.Error as error:
-            raise HeadraceError(
-                "verify-source",
-                "PostgreSQL did not let the rows be read",
-                cause=str(error).splitlines()[0],
-                hint="the role needs SELECT on the table: `headrace grants` prints the SQL",
-            ) from error
+            raise _unreadable(error) from error
 
 
 @contextmanager
-def open_snapshot(address: SourceAddress) -> Generator[SourceSnapshot]:
-    """A snapshot of the source as it is now, read only, closed at the end."""
+def open_snapshot(address: SourceAddress, table: TableName) -> Generator[SourceSnapshot]:
+    """A snapshot of the source as it is now, read only, closed at the end.
+
+    `table` is kept from being truncated or rewritten until then: an older snapshot would see it empty.
+    """
     with SourceClient.connect(address, statement_timeout_ms=STATEMENT_TIMEOUT_MS) as client:
-        client.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
+            lock = _lock(client, table)
+            client.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if lock is not None:
+                # Neither statement takes the snapshot; the next one does.
+                client.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS))
+                client.execute(lock)
             text = str(client.value("SELECT pg_current_snapshot()::text"))
+        except psycopg.errors.LockNotAvailable as error:
+            raise HeadraceError(
+                "verify-locked",
+                f"{table} stayed locked by another session",
+                cause=str(error).splitlines()[0],
+                hint="run it again when the ALTER TABLE, TRUNCATE or VACUUM FULL there is done",
+            ) from error
+        except psycopg.Error as error:
+            raise _unreadable(error) from error
+        try:
             yield SourceSnapshot(client, Visibility.parse(text))
         finally:
             if not client.connection.closed:
                 client.execute("ROLLBACK")
+
+
+def _lock(client: SourceClient, table: TableName) -> sql.Composed | None:
+    """The statement for the lock of a SELECT; None where the role may read columns but not the table.
+
+    PostgreSQL lets such a role read, but not lock before it reads.
+    """
+    name = sql.Identifier(table.schema, table.table)
+    if not client.value("SELECT has_table_privilege(%s, 'SELECT')", (name.as_string(),)):
+        return None
+    return sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name)
+
+
+def _unreadable(error: psycopg.Error) -> HeadraceError:
+    return HeadraceError(
+        "verify-source",
+        "PostgreSQL did not let the rows be read",
+        cause=str(error).splitlines()[0],
+        hint="the role needs SELECT on the table: `headrace grants` prints the SQL",
+    )

@@ -1,8 +1,8 @@
 """Is a view what PostgreSQL answers to the same SQL, while the table goes on being written?
 
 Promise: the whole result at one moment of PostgreSQL is compared with what the view was at that moment, by
-value, and nothing is called a difference that a write in flight explains. No lock is taken and nothing is
-written but fences.
+value, and nothing is called a difference that a write in flight explains. No lock is taken but that of
+a SELECT, before which a TRUNCATE waits, and nothing is written but fences.
 
 How: a snapshot of PostgreSQL is opened between two fences. The records of the table around them are told
 apart by their transactions: those the snapshot sees, then those it does not. Where the first of the others
@@ -84,7 +84,7 @@ class ViewAudit:
         text = RowText.of(generation.contract)
         for _ in range(ATTEMPTS):
             first = self.fence(generation)[0]
-            with open_snapshot(self.source) as snapshot:
+            with open_snapshot(self.source, view.base) as snapshot:
                 tell("asking PostgreSQL", 0, 0)
                 source = Counter(snapshot.answer(_result_only(text), view.sql))
                 last = self.fence(generation)[0]

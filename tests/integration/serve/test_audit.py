@@ -6,16 +6,18 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from headrace.cli.verify import as_document
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.hops.serve import probe
+from headrace.hops.serve.directory import Generation
 from headrace.verify.audit import Audit
 from headrace.verify.normalise import RowText
 from headrace.verify.served import ServedRows
@@ -104,6 +106,24 @@ def test_a_key_that_pinot_answers_twice_is_a_difference(engines: Endpoints) -> N
         assert (verdict.equal, verdict.undecided) == (False, 0)
         document = as_document([verdict], show_values=False)
         assert document["tables"][0]["doubled"] == 1  # type: ignore[index]
+
+
+def test_a_truncate_between_snapshot_and_look_is_no_difference(pair: Pair, engines: Endpoints) -> None:
+    rows = [random_row(random.Random(9), number) for number in range(3)]
+    pair.put("c", rows)
+    refused: list[Exception] = []
+
+    def truncated(generation: Generation, timeout_s: float = 30.0) -> Mapping[int, int]:
+        """The fence comes behind the snapshot."""
+        try:
+            pair.connection.execute(f"SET lock_timeout = '200ms'; TRUNCATE {pair.name}".encode())
+        except psycopg.errors.LockNotAvailable as error:
+            refused.append(error)
+        return pair.fence(generation, timeout_s)
+
+    verdict = Audit(pair.pinot, engines.source, truncated, decide_s=0).table(pair.generation)
+    assert verdict.equal, verdict
+    assert refused
 
 
 def test_a_microsecond_apart_is_seen(pair: Pair, engines: Endpoints) -> None:
