@@ -68,6 +68,11 @@ _ATOMS = (
     "day > DATE '2024-01-02'",
     "at > '2024-01-02 12:00:00.000001'",
     "at <= TIMESTAMP '2024-01-03 00:00:00'",
+    "at > '2024-01-02 12:00+02'",
+    "at > TIMESTAMPTZ '2024-01-02 12:00+02'",
+    "atz > TIMESTAMP '2024-01-02 12:00+02'",
+    "day < TIMESTAMP '2024-01-02 00:00'",
+    "day = '2024-01-02 10:00'",
     "atz BETWEEN '2024-01-01 10:00:00+00' AND '2024-01-03 10:00:00+02'",
     "clock > '11:00:00'",
     "COALESCE(qty, 0) = 0",
@@ -77,6 +82,10 @@ _ATOMS = (
     "num % 2 = 0",
     "id < 100",
     "1 = 1 AND id < 50",
+    "trim(padded) = 'a'",
+    "ltrim(padded) = 'a '",
+    "rtrim(padded) <> ' a'",
+    "trim(both 'x ' from padded) = 'a'",
     "NULL",
     "TRUE",
     "FALSE",
@@ -162,6 +171,13 @@ _HAVING = (
     "AVG(price) > 1 OR MIN(qty) < 0",
 )
 
+_OWN = [
+    "SELECT num AS qty, COUNT(*) FROM {t} GROUP BY num, qty",
+    "SELECT upper(code) AS code, COUNT(*) FROM {t} GROUP BY upper(code) ORDER BY code",
+    "SELECT COUNT(*), trim(leading from padded) AS cut FROM {t} GROUP BY cut",
+    "SELECT id FROM public.{t}",
+]
+
 
 def fixed() -> list[str]:
     """Each atom and its negation, each aggregate, each grouping once."""
@@ -173,6 +189,7 @@ def fixed() -> list[str]:
     found += [f"SELECT {group}, COUNT(*) FROM {{t}} GROUP BY {group}" for group in _GROUPS]
     found += [f"SELECT DISTINCT {group} FROM {{t}}" for group in _GROUPS]
     found += [selection.replace("__W__", "TRUE") for selection in _SELECTIONS]
+    found += _OWN
     return found
 
 

@@ -44,6 +44,7 @@ COLUMNS = (
     Column("atz", "timestamp with time zone", Conversion.TIMESTAMP_TZ),
     Column("clock", "time without time zone", Conversion.TIME_MICROS),
     Column("late", "text", Conversion.TEXT),
+    Column("padded", "text", Conversion.TEXT),
 )
 
 
@@ -113,6 +114,7 @@ def random_row(source: random.Random, number: int) -> dict[str, object]:
         "atz": maybe(moment.replace(tzinfo=UTC)),
         "clock": maybe(time(source.randrange(24), 30, 0, source.choice([0, 120000]))),
         "late": maybe("late"),
+        "padded": maybe(source.choice(["", " ", " a", "a ", " a ", "\ta ", "xa x"])),
     }
 
 

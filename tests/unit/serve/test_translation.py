@@ -27,6 +27,8 @@ CONTRACT = TableContract(
         Column("ratio", "real", Conversion.FLOAT, False),
         Column("at", "timestamp without time zone", Conversion.TIMESTAMP_MICROS, False),
         Column("day", "date", Conversion.DATE, False),
+        Column("seen", "timestamp with time zone", Conversion.TIMESTAMP_TZ, False),
+        Column("code", "text", Conversion.TEXT, False),
     ),
 )
 GENERATION = Generation("shop_orders_3", "orders", CaptureNames("shop", 3), Status.LIVE, CONTRACT)
@@ -62,10 +64,22 @@ def where(condition: str) -> str:
         ("price = 1.111", "nothing"),
         ("price > 0", '("price" >= \'0.01\' AND "price" IS NOT NULL)'),
         ("at > '2024-01-01 00:00:00.000001'", '"at__micros" > 1704067200000001'),
+        ("at > '2024-01-02 12:00+02'", '"at__micros" > 1704196800000000'),
+        ("at > TIMESTAMP '2024-01-02 12:00+02'", '"at__micros" > 1704196800000000'),
+        ("at > TIMESTAMPTZ '2024-01-02 12:00+02'", '"at__micros" > 1704189600000000'),
+        ("at > DATE '2024-01-02 12:00'", '"at__micros" > 1704153600000000'),
+        ("seen > '2024-01-02 12:00+02'", '"seen__micros" > 1704189600000000'),
+        ("seen > TIMESTAMP '2024-01-02 12:00+02'", '"seen__micros" > 1704196800000000'),
         ("day = '2024-01-02'", '"day" = 1704153600000'),
         ("id = num", '(CASE WHEN "id" = "num" THEN 1 ELSE 0 END) = 1'),
+        ("day = '2024-01-02 10:00'", '"day" = 1704153600000'),
+        ("day < TIMESTAMP '2024-01-02 00:00'", '"day" < 1704153600000'),
+        ("day < TIMESTAMPTZ '2024-01-02 02:00+02'", '"day" < 1704153600000'),
         ("name = 'it''s'", "(\"Name\" = 'it''s' AND \"Name\" IS NOT NULL)"),
         ("name = 'option(a)'", "(\"Name\" = CONCAT('opt', 'ion(a)', '') AND \"Name\" IS NOT NULL)"),
+        ("trim(code) = 'a'", "TRIM(BOTH ' ' FROM \"code\") = 'a'"),
+        ("ltrim(code) = 'a'", "TRIM(LEADING ' ' FROM \"code\") = 'a'"),
+        ("trim(trailing 'xy' from code) = 'a'", "TRIM(TRAILING 'xy' FROM \"code\") = 'a'"),
         ("name LIKE 'a.%'", '(REGEXP_LIKE("Name", \'(?-iu)^a\\.(?s:.*)\\z\') AND "Name" IS NOT NULL)'),
     ],
 )
@@ -125,6 +139,28 @@ def test_sums_are_exact() -> None:
         ("WITH a AS (SELECT 1) SELECT * FROM orders", "query-unsupported"),
         ("SELECT id FROM orders WHERE id IN (SELECT 1)", "query-unsupported"),
         ("SELECT id FROM orders WHERE qty BETWEEN SYMMETRIC 2 AND 1", "query-unsupported"),
+        ("SELECT id FROM orders TABLESAMPLE BERNOULLI (10)", "query-unsupported"),
+        ("SELECT id FROM ONLY orders", "query-unsupported"),
+        ("SELECT id FROM orders AS o(a, b)", "query-unsupported"),
+        ("SELECT id FROM shop.public.orders", "query-unsupported"),
+        ("SELECT id FROM archive.orders", "query-unsupported"),
+        ('SELECT id FROM "Public".orders', "query-unsupported"),
+        ("SELECT archive.orders.id FROM orders", "query-column-unknown"),
+        ("SELECT id FROM orders FETCH FIRST 3 ROWS ONLY", "query-unsupported"),
+        ("SELECT id FROM orders WHERE code ~ '^A'", "query-unsupported"),
+        ("SELECT id FROM orders WHERE code !~* '^A'", "query-unsupported"),
+        ("SELECT id FROM orders WHERE regexp_like(code, '^A')", "query-unsupported"),
+        ("SELECT id FROM orders WHERE day < TIMESTAMP '2024-01-02 10:00'", "query-unsupported"),
+        ("SELECT id FROM orders WHERE day IN (TIMESTAMP '2024-01-02 10:00')", "query-unsupported"),
+        ("SELECT id FROM orders WHERE day < TIMESTAMPTZ '2024-01-02 00:00+02'", "query-unsupported"),
+        ("SELECT id FROM orders WHERE day = '2024-01-02 soon'", "query-literal"),
+        ("SELECT id FROM orders WHERE at = '2024-01-02 00:00:00.0000005'", "query-literal"),
+        ("SELECT id FROM orders WHERE at > TIMESTAMP(0) '2024-01-02 00:00:00.6'", "query-unsupported"),
+        ("SELECT id FROM orders WHERE code = 'abc'::varchar(2)", "query-unsupported"),
+        ("SELECT id FROM orders WHERE qty = 1.5::int", "query-unsupported"),
+        ("SELECT upper(code) AS code, COUNT(*) FROM orders GROUP BY code", "query-unsupported"),
+        ("SELECT trim(both 'ä' from code) FROM orders", "query-unsupported"),
+        ("SELECT trim(both name from code) FROM orders", "query-unsupported"),
         ("SELECT nope FROM orders", "query-column-unknown"),
         ("SELECT other.id FROM orders", "query-column-unknown"),
         ("SELECT id, COUNT(*) FROM orders", "query-syntax"),
@@ -155,3 +191,25 @@ def test_equal_keys_in_two_groups_of_pinot_are_refused() -> None:
     with pytest.raises(HeadraceError) as caught:
         plan.read([[1, 1, 5], [2, 1, 6]])  # qty is NULL in both, num differs
     assert caught.value.code == "query-unsupported"
+
+
+@pytest.mark.parametrize(
+    "table", ["orders", "public.orders", 'PUBLIC."orders"', "public.orders AS o", "orders *", "ORDERS"]
+)
+def test_the_schema_of_the_table_may_stand_before_it(table: str) -> None:
+    assert sent(f"SELECT id FROM {table}") == sent("SELECT id FROM orders")
+
+
+def test_a_view_has_no_schema() -> None:
+    view = replace(CONTRACT, table=TableName.of_view("orders"))
+    with pytest.raises(HeadraceError) as caught:
+        statement.parse("SELECT id FROM public.orders").bind(view)
+    assert caught.value.code == "query-unsupported"
+
+
+def test_a_column_goes_before_an_alias_in_group_by_and_after_it_in_order_by() -> None:
+    select = statement.parse("SELECT num AS qty FROM orders GROUP BY qty ORDER BY qty").bind(CONTRACT)
+    assert [node.sql() for node in select.group] == ['"qty"']
+    assert [key.node.sql() for key in select.order] == ['"num"']
+    aliased = statement.parse("SELECT num AS n FROM orders GROUP BY n").bind(CONTRACT)
+    assert [node.sql() for node in aliased.group] == ['"num"']

@@ -8,7 +8,7 @@ NULL, and whoever uses it asks for those bitmaps (`c IS NULL`, which is right in
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlglot import exp
@@ -67,6 +67,7 @@ class Scalar:
         pg_type: the type to show.
         nulls: columns of which any NULL makes it NULL.
         literal: it is a constant; `sql` is then its canonical text without quotes, None for NULL.
+        typed: it is a constant that was written with its type, which is `pg_type`.
         opaque_null: it may be NULL in ways `nulls` cannot say; `present` is then an INT expression that is 1
             where it is not.
         column: it is just this column.
@@ -79,6 +80,7 @@ class Scalar:
     pg_type: str = ""
     nulls: frozenset[str] = frozenset()
     literal: bool = False
+    typed: bool = False
     opaque_null: bool = False
     present: str = "1"
     column: Column | None = None
@@ -198,9 +200,9 @@ def coerce(constant: Scalar, other: Scalar) -> str:
     """A constant written so that Pinot compares it exactly with `other`."""
     value = constant.sql
     if other.kind in INSTANTS:
-        return str(literals.micros(value, constant.kind is Kind.TEXT))
+        return str(_micros(constant, other))
     if other.kind is Kind.DATE:
-        return str(literals.date_ms(value))
+        return str(_date_ms(constant))
     if other.kind is Kind.BYTES:
         return text(value.removeprefix("\\x").lower())
     if other.kind is Kind.BOOLEAN:
@@ -210,6 +212,20 @@ def coerce(constant: Scalar, other: Scalar) -> str:
     if other.kind in NUMBERS:
         return literals.number(value)
     return text(value)
+
+
+def _micros(constant: Scalar, other: Scalar) -> int:
+    """An instant; a bare number is taken as microseconds. Without a type it is read as `other`'s is."""
+    if constant.kind is not Kind.TEXT:
+        return int(literals.number(constant.sql))
+    return literals.micros(constant.sql, constant.pg_type if constant.typed else other.kind.value)
+
+
+def _date_ms(constant: Scalar) -> int:
+    found = literals.date_ms(constant.sql, constant.pg_type if constant.typed else "date")
+    if found is None:
+        raise unsupported("a comparison of a date with a time of day", "compare it with DATE 'yyyy-mm-dd'")
+    return found
 
 
 def constant_sql(constant: Scalar) -> str:
@@ -248,15 +264,30 @@ def _number(value: str) -> Scalar:
     )
 
 
+_TEXT_CASTS = {
+    exp.DataType.Type.DATE: "date",
+    exp.DataType.Type.TIMESTAMP: "timestamp",
+    exp.DataType.Type.TIMESTAMPNTZ: "timestamp",
+    exp.DataType.Type.TIMESTAMPTZ: "timestamptz",
+    exp.DataType.Type.TEXT: "text",
+    exp.DataType.Type.VARCHAR: "character varying",
+    exp.DataType.Type.UUID: "uuid",
+    exp.DataType.Type.TIME: "time",
+}
+
+
 def _cast_literal(node: exp.Cast) -> Scalar | None:
     target = node.to.this
+    if node.to.expressions:
+        return None  # a length or a precision may change the value
     value = str(node.this.this)
-    if target in {exp.DataType.Type.DATE, *literals.TIMESTAMP_TYPES, exp.DataType.Type.TEXT}:
-        return Scalar(value, Kind.TEXT, "text", literal=True)
-    if target in {exp.DataType.Type.VARCHAR, exp.DataType.Type.UUID, exp.DataType.Type.TIME}:
-        return Scalar(value, Kind.TEXT, "text", literal=True)
+    if target in _TEXT_CASTS:
+        return Scalar(value, Kind.TEXT, _TEXT_CASTS[target], literal=True, typed=True)
     if target in literals.NUMBER_TYPES:
-        return _number(literals.number(value))
+        number = _number(literals.number(value))
+        if target is exp.DataType.Type.DECIMAL:
+            return replace(number, kind=Kind.DECIMAL, pg_type="numeric")
+        return None if target in literals.WHOLE_TYPES and number.kind is not Kind.INTEGER else number
     if target is exp.DataType.Type.BOOLEAN:
         return Scalar("true" if literals.boolean(value) else "false", Kind.BOOLEAN, "boolean", literal=True)
     return None

@@ -27,7 +27,7 @@ from headrace.hops.serve.operands import NEVER, as_double, big_decimal, exact
 from headrace.hops.serve.truth import FALSE, TRUE, Conditions, all_of
 
 _ARITHMETIC: dict[type[Node], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}
-_TEXT_FUNCTIONS = {"upper", "lower", "trim", "ltrim", "rtrim", "reverse"}
+_TEXT_FUNCTIONS = {"upper", "lower", "reverse"}
 _DATE_PARTS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy"}
 _PART_FUNCTION = {"dow": "dayOfWeek", "doy": "dayOfYear"}
 
@@ -169,12 +169,26 @@ class Expressions:
         name = node.key.lower()
         if name == "abs":
             return _of_one(self._operand(node.this), "ABS({})")
-        if name in _TEXT_FUNCTIONS and node.args.get("expression") is None:
+        if isinstance(node, exp.Trim):
+            return self._trim(node)
+        if name in _TEXT_FUNCTIONS:
             inner = self.scalar(node.this)
             if inner.kind is Kind.TEXT and not inner.opaque_null:
                 return Scalar(f"{name}({inner.sql})", Kind.TEXT, "text", inner.nulls)
         shown = str(node.this) if isinstance(node, exp.Anonymous) else node.key
         raise unsupported(f"the function or operator `{shown.lower()}`")
+
+    def _trim(self, node: exp.Trim) -> Scalar:
+        """With its end and its characters: Pinot's `ltrim` and `rtrim` cut every kind of white space."""
+        inner = self.scalar(node.this)
+        characters = literal(node.expression) if node.expression is not None else Scalar(" ", Kind.TEXT)
+        if inner.kind is not Kind.TEXT or inner.literal or inner.opaque_null or node.args.get("collation"):
+            raise unsupported("TRIM of anything but a text")
+        if characters is None or characters.kind is not Kind.TEXT or not characters.sql.isascii():
+            raise unsupported("TRIM of other characters than a constant of ASCII")
+        end = str(node.args.get("position") or "BOTH").upper()
+        sql = f"TRIM({end} {text(characters.sql)} FROM {inner.sql})"
+        return Scalar(sql, Kind.TEXT, "text", inner.nulls)
 
 
 def _of_one(inner: Scalar, template: str) -> Scalar:

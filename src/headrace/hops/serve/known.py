@@ -17,7 +17,6 @@ _STRICT = (
     exp.GTE,
     exp.Like,
     exp.ILike,
-    exp.RegexpLike,
     exp.Between,
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
@@ -12,15 +13,13 @@ from headrace.errors import HeadraceError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE = frozenset({"true", "t", "yes", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "off", "0"})
+_TOO_FINE = re.compile(r"\.\d{7}")
+_DAY_MICROS = 86_400_000_000
 
-TIMESTAMP_TYPES = frozenset(
-    {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPNTZ}
-)
+WHOLE_TYPES = frozenset({exp.DataType.Type.SMALLINT, exp.DataType.Type.INT, exp.DataType.Type.BIGINT})
 NUMBER_TYPES = frozenset(
     {
-        exp.DataType.Type.SMALLINT,
-        exp.DataType.Type.INT,
-        exp.DataType.Type.BIGINT,
+        *WHOLE_TYPES,
         exp.DataType.Type.DECIMAL,
         exp.DataType.Type.DOUBLE,
         exp.DataType.Type.FLOAT,
@@ -49,25 +48,33 @@ def boolean(value: str) -> bool:
     raise _wrong(value, "boolean")
 
 
-def micros(value: str, is_text: bool) -> int:
-    """An instant in microseconds since 1970; a text without zone is UTC. A bare number is taken as micros."""
-    if not is_text:
-        return int(number(value))
+def micros(value: str, pg_type: str) -> int:
+    """An instant in microseconds since 1970, in a session whose zone is UTC.
+
+    Args:
+        value: its text.
+        pg_type: what PostgreSQL reads the text as: `date` drops the time of day, `timestamp` drops the zone.
+    """
     try:
         parsed = datetime.fromisoformat(value.strip())
     except ValueError:
         raise _wrong(value, "timestamp, for instance '2026-01-31 10:00:00.000001'") from None
-    moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    if _TOO_FINE.search(value):
+        raise _wrong(value, "timestamp of at most six digits after the point")
+    if pg_type == "date":
+        parsed = datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
+    elif pg_type == "timestamp" or parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    return (parsed - _EPOCH) // timedelta(microseconds=1)
 
 
-def date_ms(value: str) -> int:
-    """A day in milliseconds since 1970."""
+def date_ms(value: str, pg_type: str) -> int | None:
+    """A day in milliseconds since 1970; None for an instant, by `pg_type`, that is not the start of a day."""
     try:
-        parsed = date.fromisoformat(value.strip()[:10])
-    except ValueError:
+        found = micros(value, pg_type)
+    except HeadraceError:
         raise _wrong(value, "date, for instance '2026-01-31'") from None
-    return (parsed - _EPOCH.date()).days * 86_400_000
+    return None if found % _DAY_MICROS else found // 1000
 
 
 def _wrong(value: str, wanted: str) -> HeadraceError:

@@ -19,19 +19,8 @@ from headrace.contract import TableContract
 from headrace.errors import HeadraceError
 from headrace.hops.serve.dialect import unsupported
 
-_REFUSED = (
-    "with_",
-    "joins",
-    "laterals",
-    "windows",
-    "qualify",
-    "sample",
-    "locks",
-    "kind",
-    "into",
-    "match",
-    "pivots",
-)
+_READ = {"expressions", "distinct", "from_", "where", "group", "having", "order", "limit", "offset"}
+_READ_OF_TABLE = {"this", "db", "catalog", "alias"}
 
 
 @dataclass(frozen=True)
@@ -75,17 +64,21 @@ class Parsed:
     tree: exp.Select
     table: str
     alias: str
+    qualified: tuple[str, str] | None = None
+    """Schema and name as PostgreSQL reads them, where a schema was written."""
 
     def bind(self, contract: TableContract) -> Select:
         """Resolve names against the table the served name stands for."""
+        _refuse_other_schema(self.qualified, contract)
         tree = self.tree.copy()
         items = _items(tree, contract, self.alias)
         tree = _canonical(tree, contract, self.alias)
         items = [(name, _canonical(node, contract, self.alias)) for name, node in items]
         by_alias = {name.lower(): node for name, node in items}
-        group = tuple(
-            _resolve(node, items, by_alias, prefer_column=True) for node in _keys(tree.args.get("group"))
-        )
+        # In GROUP BY a column goes before an alias of the same name, in ORDER BY the alias does.
+        columns = {name.lower() for name in (*(c.name for c in contract.columns), *contract.system_columns)}
+        not_columns = {name: node for name, node in by_alias.items() if name not in columns}
+        group = tuple(_resolve(node, items, not_columns) for node in _keys(tree.args.get("group")))
         order = tuple(_order_key(node, items, by_alias) for node in _keys(tree.args.get("order")))
         where, having = tree.args.get("where"), tree.args.get("having")
         return Select(
@@ -116,8 +109,8 @@ def parse(sql: str) -> Parsed:
     tree = trees[0]
     if not isinstance(tree, exp.Select):
         raise unsupported(f"a {tree.key.upper()} statement", "only SELECT over one served table")
-    for part in _REFUSED:
-        if tree.args.get(part):
+    for part, value in tree.args.items():
+        if value and part not in _READ:
             raise unsupported(part.strip("_").upper())
     if tree.find(exp.Subquery) or tree.find(exp.Window) or len(list(tree.find_all(exp.Select))) > 1:
         raise unsupported("a subquery or a window function")
@@ -125,12 +118,44 @@ def parse(sql: str) -> Parsed:
     if source is None or not isinstance(source.this, exp.Table):
         raise unsupported("a query without a table")
     table = source.this
+    if not isinstance(table.this, exp.Identifier):
+        raise unsupported("a function in the place of a table")
     distinct = tree.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is not None:
         raise unsupported("DISTINCT ON")
     if table.args.get("joins"):
         raise unsupported("JOIN", "Pinot 0.11 joins nothing exactly; query the tables one by one")
-    return Parsed(tree, table.name, table.alias_or_name)
+    _refuse_table_extras(table)
+    qualified = (_folded(table.args["db"]), _folded(table.this)) if table.db else None
+    return Parsed(tree, table.name, table.alias_or_name, qualified)
+
+
+def _refuse_table_extras(table: exp.Table) -> None:
+    """What stands around the table's name in FROM: nobody here samples or leaves partitions out."""
+    if table.catalog:
+        raise unsupported("a table of another database", "leave the database out: schema.table")
+    alias = table.args.get("alias")
+    extra = [name for name, part in table.args.items() if part and name not in _READ_OF_TABLE]
+    if extra:
+        raise unsupported({"sample": "TABLESAMPLE"}.get(extra[0], extra[0].upper()) + " in FROM")
+    if alias is not None and alias.args.get("columns"):
+        raise unsupported("new names of columns in FROM", "name them in the select list: column AS name")
+
+
+def _refuse_other_schema(qualified: tuple[str, str] | None, contract: TableContract) -> None:
+    """A schema before the table must be the one whose table is served, under its own name."""
+    if qualified is None or qualified == (contract.table.schema, contract.table.table):
+        return
+    raise unsupported(
+        "from " + ".".join(qualified),
+        f"`{contract.served_name}` stands for {contract.table.shown}: write FROM {contract.served_name}",
+    )
+
+
+def _folded(identifier: Node) -> str:
+    """A name as PostgreSQL reads it: in small letters unless quoted."""
+    name = identifier.name
+    return name if identifier.args.get("quoted") else name.lower()
 
 
 def rewrite(node: Node, change: Callable[[Node], Node]) -> Node:
@@ -181,6 +206,8 @@ def _canonical(tree: Node, contract: TableContract, alias: str) -> Node:
             return node
         if node.table and node.table.lower() != alias.lower():
             raise HeadraceError("query-column-unknown", f"there is no table `{node.table}` in this query")
+        if node.catalog or (node.db and _folded(node.args["db"]) != contract.table.schema):
+            raise HeadraceError("query-column-unknown", f"there is no schema `{node.db}` in this query")
         name = node.name
         if name not in names:
             near = folded.get(name.lower(), [])
@@ -210,6 +237,8 @@ _KNOWN_PARTS: dict[type[Node], set[str]] = {
     exp.Round: {"this", "decimals"},
     exp.Ordered: {"this", "desc", "nulls_first"},
     exp.Group: {"expressions"},
+    exp.Limit: {"expression"},
+    exp.Offset: {"expression"},
 }
 
 
@@ -227,9 +256,7 @@ def _keys(clause: Node | None) -> list[Node]:
     return list(clause.expressions) if clause is not None else []
 
 
-def _resolve(
-    node: Node, items: list[tuple[str, Node]], by_alias: dict[str, Node], *, prefer_column: bool
-) -> Node:
+def _resolve(node: Node, items: list[tuple[str, Node]], by_alias: dict[str, Node]) -> Node:
     """An ordinal or an alias of the select list stands for its expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(str(node.this))
@@ -237,9 +264,7 @@ def _resolve(
             raise HeadraceError("query-syntax", f"position {place} is not in the select list")
         return items[place - 1][1]
     if isinstance(node, exp.Column):
-        aliased = by_alias.get(node.name.lower())
-        if aliased is not None and not (prefer_column and isinstance(aliased, exp.AggFunc)):
-            return aliased
+        return by_alias.get(node.name.lower(), node)
     return node
 
 
@@ -247,9 +272,7 @@ def _order_key(node: Node, items: list[tuple[str, Node]], by_alias: dict[str, No
     descending = bool(node.args.get("desc"))
     nulls_first = node.args.get("nulls_first")
     return OrderKey(
-        node=_resolve(
-            node.this if isinstance(node, exp.Ordered) else node, items, by_alias, prefer_column=False
-        ),
+        node=_resolve(node.this if isinstance(node, exp.Ordered) else node, items, by_alias),
         descending=descending,
         nulls_first=descending if nulls_first is None else bool(nulls_first),
     )

@@ -127,7 +127,9 @@ class Conditions:
             return self._distinct(node, isinstance(node, exp.NullSafeEQ) is wanted)
         if isinstance(node, exp.Column):
             return self._comparison(node, "=", exp.Boolean(this=True), wanted)
-        if isinstance(node, exp.RegexpLike | exp.Anonymous):
+        if isinstance(node, exp.RegexpLike | exp.RegexpILike):
+            raise unsupported("a regular expression", "LIKE works: name LIKE 'A%' for name ~ '^A'")
+        if isinstance(node, exp.Anonymous):
             return self._function(node, wanted)
         raise unsupported(f"the condition `{node.key}`")
 
@@ -236,13 +238,12 @@ class Conditions:
         held = all_of([found, self._present(one.nulls)])
         return held if same else any_of([held, null])
 
-    def _function(self, node: Node, wanted: bool) -> str:
-        """Pinot's own boolean functions, which need an index or scan themselves."""
-        name = str(node.this).upper() if isinstance(node, exp.Anonymous) else "REGEXP_LIKE"
-        if name not in {"REGEXP_LIKE", "TEXT_MATCH", "JSON_MATCH"} or self.inside_case:
+    def _function(self, node: exp.Anonymous, wanted: bool) -> str:
+        """Pinot's own boolean functions, which need an index."""
+        name = str(node.this).upper()
+        if name not in {"TEXT_MATCH", "JSON_MATCH"} or self.inside_case or len(node.expressions) != 2:
             raise unsupported(f"the condition {name}")
-        arguments = node.expressions if isinstance(node, exp.Anonymous) else [node.this, node.expression]
-        one, pattern = self.scalar(arguments[0]), self.scalar(arguments[1])
+        one, pattern = self.scalar(node.expressions[0]), self.scalar(node.expressions[1])
         if one.column is None or not pattern.literal:
             raise unsupported(f"{name} on anything but a column and a constant")
         called = f"{name}({one.sql}, {constant_sql(pattern)})"
