@@ -160,6 +160,8 @@ def test_sums_are_exact() -> None:
         ("SELECT id FROM orders WHERE qty = 1.5::int", "query-unsupported"),
         ("SELECT upper(code) AS code, COUNT(*) FROM orders GROUP BY code", "query-unsupported"),
         ("SELECT trim(both 'ä' from code) FROM orders", "query-unsupported"),
+        ("SELECT id FROM orders WHERE other.qty IS NOT NULL", "query-column-unknown"),
+        ("SELECT id FROM orders WHERE other.qty NOT IN (1)", "query-column-unknown"),
         ("SELECT trim(both name from code) FROM orders", "query-unsupported"),
         ("SELECT nope FROM orders", "query-column-unknown"),
         ("SELECT other.id FROM orders", "query-column-unknown"),
@@ -213,3 +215,8 @@ def test_a_column_goes_before_an_alias_in_group_by_and_after_it_in_order_by() ->
     assert [key.node.sql() for key in select.order] == ['"num"']
     aliased = statement.parse("SELECT num AS n FROM orders GROUP BY n").bind(CONTRACT)
     assert [node.sql() for node in aliased.group] == ['"num"']
+
+
+def test_having_may_ask_a_key_for_null() -> None:
+    select = statement.parse("SELECT qty FROM orders GROUP BY qty HAVING qty IS NOT NULL").bind(CONTRACT)
+    assert compile_select(select, GENERATION)[1].read([[1, 0], [0, 1]]) == [(1,)]

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from headrace.hops.serve import numeric
-from headrace.hops.serve.dialect import INSTANTS, Kind, Scalar, unsupported
+from headrace.hops.serve.dialect import INSTANTS, Kind, Scalar, unsupported, with_equality
 from headrace.hops.serve.expressions import Expressions, presence
 from headrace.hops.serve.operands import may_be_long
 from headrace.hops.serve.plan import Items, Read
@@ -105,6 +105,7 @@ class Aggregates:
         scalar = self.expressions.scalar(node.expressions[0])
         if scalar.opaque_null or scalar.literal or len(scalar.nulls) > 1:
             raise unsupported("COUNT(DISTINCT ...) of this expression")
+        with_equality(scalar)
         if scalar.kind is Kind.DECIMAL and (scalar.column is None or "," not in scalar.pg_type):
             raise unsupported("COUNT(DISTINCT ...) of a numeric without a fixed scale")
         distinct = f"CAST({scalar.sql} AS STRING)" if scalar.kind is Kind.DECIMAL else scalar.read

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any
 
+from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from headrace.errors import HeadraceError
 from headrace.hops.serve.aggregates import Aggregates, is_aggregate
-from headrace.hops.serve.dialect import Scalar, unsupported
+from headrace.hops.serve.dialect import Scalar, as_text, unsupported, with_equality, with_order
 from headrace.hops.serve.evaluate import key_of, value
 from headrace.hops.serve.expressions import Expressions
 from headrace.hops.serve.plan import MAX_ROWS, Items, OutputColumn, Plan, Read, Row, where_clause
@@ -46,6 +47,7 @@ def plan(select: Select, physical: str, expressions: Expressions, condition: str
         reads[key_of(node)] = items.value(scalar)
         types[key_of(node)] = shown_type(scalar)
         keys.append(key_of(node))
+    _refuse_texts(select, keys, expressions)
     grouped = list(items.sqls)
     aggregates = Aggregates(expressions, items)
     for node in _wanted(select, keys):
@@ -69,7 +71,31 @@ def _group_key(node: Node, expressions: Expressions) -> Scalar:
     scalar = expressions.scalar(node)
     if scalar.opaque_null or len(scalar.nulls) > 1:
         raise unsupported("GROUP BY of an expression that can be NULL in several ways")
+    with_equality(scalar)
     return scalar
+
+
+def _refuse_texts(select: Select, keys: list[str], expressions: Expressions) -> None:
+    """What is done with group keys after the answer is done with what Pinot keeps of them."""
+    roots = [node for _, node in select.items] + ([select.having] if select.having is not None else [])
+    for order in select.order:
+        if key_of(order.node) in keys:
+            with_order(expressions.scalar(order.node))
+        else:
+            roots.append(order.node)
+    for root in roots:
+        if key_of(root) not in keys:
+            for column in _key_columns(root, keys):
+                as_text(expressions.scalar(column))
+
+
+def _key_columns(node: Node, keys: list[str]) -> list[Node]:
+    """The group keys that an expression computes with; to ask them for NULL is not to compute."""
+    if is_aggregate(node) or (isinstance(node, exp.Is) and isinstance(node.expression, exp.Null)):
+        return []
+    if key_of(node) in keys:
+        return [node] if isinstance(node, exp.Column) else []
+    return [column for child in node.iter_expressions() for column in _key_columns(child, keys)]
 
 
 def _wanted(select: Select, keys: list[str]) -> list[Node]:

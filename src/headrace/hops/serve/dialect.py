@@ -16,7 +16,8 @@ from sqlglot.expressions.core import Expr as Node
 
 from headrace.contract import MICROS_SUFFIX, Column, Conversion, TableContract
 from headrace.errors import HeadraceError
-from headrace.hops.serve import literals
+from headrace.hops.serve import literals, texts
+from headrace.hops.serve.texts import Kept
 
 _OPTION_TEXT = re.compile(r"option\s*\(", re.IGNORECASE)
 
@@ -204,14 +205,70 @@ def coerce(constant: Scalar, other: Scalar) -> str:
     if other.kind is Kind.DATE:
         return str(_date_ms(constant))
     if other.kind is Kind.BYTES:
-        return text(value.removeprefix("\\x").lower())
+        return text(literals.hexadecimal(value))
     if other.kind is Kind.BOOLEAN:
         return "true" if literals.boolean(value) else "false"
     if other.kind is Kind.DECIMAL:
         return text(literals.number(value))
     if other.kind in NUMBERS:
         return literals.number(value)
-    return text(value)
+    return text(_stored(constant, other))
+
+
+def _stored(constant: Scalar, other: Scalar) -> str:
+    """A constant as the text of an equal value."""
+    if other.column is None:
+        return constant.sql
+    found = texts.canonical(other.column, constant.sql, constant.pg_type if constant.typed else "")
+    if found is None:
+        raise unsupported(
+            f"a comparison of {other.pg_type} with this constant",
+            "write it as PostgreSQL prints it, without a cast",
+        )
+    return found
+
+
+def comparable(one: Scalar, operator: str, other: Scalar) -> None:
+    """Refuses a comparison that the stored texts cannot make as PostgreSQL makes it with the values."""
+    for side in (one, other):
+        if operator in {"=", "<>"}:
+            with_equality(side)
+        else:
+            with_order(side)
+    if one.kind is not Kind.TEXT or other.literal:
+        return
+    if texts.kept(one.column) is not texts.kept(other.column) or (
+        texts.kept(one.column) is not Kept.TEXT and one.pg_type != other.pg_type
+    ):
+        raise unsupported(f"a comparison of {one.pg_type} with {other.pg_type}")
+
+
+def with_equality(scalar: Scalar) -> None:
+    """Refuses a column whose stored text may differ between values that PostgreSQL finds equal."""
+    if scalar.kind is Kind.TEXT and texts.kept(scalar.column) is Kept.NOTHING:
+        raise unsupported(
+            f"a comparison of {scalar.pg_type}", "Pinot keeps its text only: select it, or ask IS NULL"
+        )
+
+
+def with_order(scalar: Scalar) -> None:
+    """Refuses a column whose stored texts have another order than the values."""
+    with_equality(scalar)
+    if scalar.kind is not Kind.TEXT or texts.kept(scalar.column) in {Kept.TEXT, Kept.ORDER}:
+        return
+    padded = scalar.column is not None and texts.is_padded(scalar.column)
+    hint = (
+        "trim it: TRIM(c) is a text without the blanks"
+        if padded
+        else "Pinot keeps its text only: use = or IN"
+    )
+    raise unsupported(f"an order of {scalar.pg_type}", hint)
+
+
+def as_text(scalar: Scalar) -> None:
+    """Refuses what is no text in PostgreSQL although Pinot keeps it as one."""
+    if scalar.kind is Kind.TEXT and texts.kept(scalar.column) is not Kept.TEXT:
+        raise unsupported(f"{scalar.pg_type} in the place of a text", "compare or group the column itself")
 
 
 def _micros(constant: Scalar, other: Scalar) -> int:

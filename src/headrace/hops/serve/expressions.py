@@ -14,6 +14,7 @@ from headrace.hops.serve.dialect import (
     Kind,
     Names,
     Scalar,
+    as_text,
     constant_sql,
     literal,
     mark,
@@ -24,6 +25,7 @@ from headrace.hops.serve.dialect import (
 )
 from headrace.hops.serve.literals import number
 from headrace.hops.serve.operands import NEVER, as_double, big_decimal, exact
+from headrace.hops.serve.texts import is_padded
 from headrace.hops.serve.truth import FALSE, TRUE, Conditions, all_of
 
 _ARITHMETIC: dict[type[Node], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}
@@ -173,6 +175,7 @@ class Expressions:
             return self._trim(node)
         if name in _TEXT_FUNCTIONS:
             inner = self.scalar(node.this)
+            as_text(inner)
             if inner.kind is Kind.TEXT and not inner.opaque_null:
                 return Scalar(f"{name}({inner.sql})", Kind.TEXT, "text", inner.nulls)
         shown = str(node.this) if isinstance(node, exp.Anonymous) else node.key
@@ -186,7 +189,11 @@ class Expressions:
             raise unsupported("TRIM of anything but a text")
         if characters is None or characters.kind is not Kind.TEXT or not characters.sql.isascii():
             raise unsupported("TRIM of other characters than a constant of ASCII")
+        if inner.column is None or not is_padded(inner.column) or characters.sql != " ":
+            as_text(inner)
         end = str(node.args.get("position") or "BOTH").upper()
+        if end == "LEADING":
+            as_text(inner)
         sql = f"TRIM({end} {text(characters.sql)} FROM {inner.sql})"
         return Scalar(sql, Kind.TEXT, "text", inner.nulls)
 
@@ -285,6 +292,8 @@ def _common(values: list[Scalar]) -> tuple[Kind, str]:
             kind = _wider(kind, found)
         return kind, _NUMERIC_TYPES[kind]
     if kinds == {Kind.TEXT}:
+        for value in values:
+            as_text(value)
         return Kind.TEXT, "text"
     raise unsupported("a CASE or COALESCE of " + " and ".join(sorted(kinds)))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from headrace.contract import VERSION_COLUMN, Column, Conversion, Kind, TableContract
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.dialect import quote, text
+from headrace.hops.serve.literals import plain_decimal
 
 MAX_VERSIONS = 100_000
 TIMEOUT_S = 30.0
@@ -148,11 +148,3 @@ def _literal(column: Column, value: str) -> str:
     if column.conversion is Conversion.DECIMAL_TEXT:
         return text(plain_decimal(value))
     return text(value)
-
-
-def plain_decimal(number: str) -> str:
-    """A decimal without zeros at its end, as the decoder stores it."""
-    found = format(Decimal(number), "f")
-    if "." in found:
-        found = found.rstrip("0").rstrip(".")
-    return "0" if found == "-0" else found

@@ -14,6 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE = frozenset({"true", "t", "yes", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "off", "0"})
 _TOO_FINE = re.compile(r"\.\d{7}")
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?")
 _DAY_MICROS = 86_400_000_000
 
 WHOLE_TYPES = frozenset({exp.DataType.Type.SMALLINT, exp.DataType.Type.INT, exp.DataType.Type.BIGINT})
@@ -38,6 +39,26 @@ def number(value: str) -> str:
     return format(parsed, "f")
 
 
+def plain_decimal(number: str) -> str:
+    """A decimal without zeros at its end, as the decoder stores it."""
+    found = format(Decimal(number), "f")
+    if "." in found:
+        found = found.rstrip("0").rstrip(".")
+    return "0" if found == "-0" else found
+
+
+def time_of_day(value: str) -> str:
+    """A time as PostgreSQL prints it, `9:00` as `09:00:00`."""
+    if value.strip() in {"24:00", "24:00:00"}:
+        return "24:00:00"
+    found = _TIME.fullmatch(value.strip())
+    if found is None:
+        raise _wrong(value, "time of day, for instance '09:30:00.5'")
+    hour, minute, second, fraction = found.groups(default="")
+    fraction = fraction.rstrip("0")
+    return f"{int(hour):02d}:{minute}:{second or '00'}" + (f".{fraction}" if fraction else "")
+
+
 def boolean(value: str) -> bool:
     """A boolean by any of PostgreSQL's words."""
     folded = value.strip().lower()
@@ -46,6 +67,15 @@ def boolean(value: str) -> bool:
     if folded in _FALSE:
         return False
     raise _wrong(value, "boolean")
+
+
+def hexadecimal(value: str) -> str:
+    """Bytes in hexadecimal digits, from the `\\x` form or from plain letters."""
+    if "\\" not in value:
+        return value.encode().hex()
+    if re.fullmatch(r"\\x([0-9a-fA-F]{2})*", value) is None:
+        raise _wrong(value, r"row of bytes, for instance '\x00ff'")
+    return value[2:].lower()
 
 
 def micros(value: str, pg_type: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.hops.serve.dialect import Scalar, unsupported
+from headrace.hops.serve.dialect import Scalar, unsupported, with_order
 from headrace.hops.serve.expressions import Expressions
 from headrace.hops.serve.operands import order_keys
 from headrace.hops.serve.plan import MAX_ROWS, Items, OutputColumn, Plan, null_mark, where_clause
@@ -38,6 +38,7 @@ def _order(key: OrderKey, expressions: Expressions) -> str:
     scalar = expressions.scalar(key.node)
     if scalar.opaque_null or scalar.literal:
         raise unsupported("ORDER BY of a constant, or of a CASE that can be NULL")
+    with_order(scalar)
     direction = " DESC" if key.descending else ""
     marks = [f"{null_mark(name)}{' DESC' if key.nulls_first else ''}" for name in sorted(scalar.nulls)]
     if len(marks) > 1:

@@ -200,7 +200,8 @@ def _canonical(tree: Node, contract: TableContract, alias: str) -> Node:
         if node.args.get("negate"):
             positive = node.copy()
             positive.set("negate", None)
-            return exp.Not(this=exp.Paren(this=positive))
+            # What stands in the place of a node is not walked into.
+            return exp.Not(this=exp.Paren(this=rewrite(positive, change)))
         _refuse_extras(node)
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
             return node

@@ -21,7 +21,9 @@ from headrace.hops.serve.dialect import (
     NUMBERS,
     Kind,
     Scalar,
+    as_text,
     coerce,
+    comparable,
     constant_sql,
     mark,
     present,
@@ -32,6 +34,7 @@ from headrace.hops.serve.dialect import (
 )
 from headrace.hops.serve.literals import number
 from headrace.hops.serve.operands import compared_in_case, is_long, plain_double, two_compared_in_case
+from headrace.hops.serve.texts import is_padded
 from headrace.hops.serve.types import fixed_scale
 
 TRUE, FALSE = "1 = 1", "1 = 0"
@@ -149,6 +152,7 @@ class Conditions:
         return all_of([self._compare(one, operator, other), self._present(one.nulls | other.nulls)])
 
     def _compare(self, one: Scalar, operator: str, other: Scalar) -> str:
+        comparable(one, operator, other)
         if not other.literal:
             return self._two_columns(one, operator, other)
         right = coerce(other, one)
@@ -199,6 +203,8 @@ class Conditions:
             raise unsupported("ILIKE, or LIKE inside CASE", "LIKE in WHERE works")
         if one.kind is not Kind.TEXT or one.column is None or not pattern.literal:
             raise unsupported("LIKE on anything but a text column and a constant")
+        if not is_padded(one.column):  # LIKE sees the blanks of a char(n), which are stored
+            as_text(one)
         like = f"REGEXP_LIKE({one.sql}, {text(like_pattern(pattern.sql))})"
         return all_of([like if wanted else f"NOT ({like})", self._present(one.nulls)])
 

@@ -7,12 +7,11 @@ session has a part in what is computed from them.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from headrace.contract import Column, Conversion
-from headrace.hops.serve.types import fixed_scale
+from headrace.hops.serve.types import NO_EQUALITY, base_name, fixed_scale
 
 MAX_DIGITS = 38
 """Digits of Spark's widest DECIMAL."""
@@ -40,11 +39,6 @@ INTEGER_MAX = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _INTEGER_SPARK = {"smallint": "SMALLINT", "integer": "INT", "bigint": "BIGINT"}
 _INSTANTS = frozenset({Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ})
 _TEXTS = frozenset({"text", "uuid", "character varying"})
-_NO_EQUALITY = frozenset(
-    {"json", "jsonb", "xml", "tsvector", "citext", "inet", "cidr", "macaddr", "macaddr8", "ltree", "bpchar"}
-    | {"character", '"char"', "bit", "int4range", "int8range", "numrange", "daterange", "tsrange"}
-    | {"tstzrange", "money", "interval", "bytea", "oid", "point"}
-)
 
 
 @dataclass(frozen=True)
@@ -133,8 +127,8 @@ def type_of(column: Column) -> Type | None:
         return found[0] if found else Type(Kind.OPAQUE, pg, conversion)
     if conversion in (Conversion.FLOAT, Conversion.DOUBLE):
         return Type(Kind.FLOAT, pg, conversion)
-    base = re.sub(r"\(.*?\)", "", pg)
-    if base in _NO_EQUALITY:
+    base = base_name(pg)
+    if base in NO_EQUALITY:
         return Type(Kind.OPAQUE, pg, conversion)
     if conversion in _BY_CONVERSION:
         return replace(_BY_CONVERSION[conversion], pg=pg)
