@@ -15,7 +15,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.probe import position as capture_position
 from headrace.hops.capture.probe import status as connector_status
-from headrace.hops.serve import history
+from headrace.hops.serve import history, texts
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.probe import positions, truncated
@@ -207,10 +207,7 @@ class RowPath:
             return None
         names = _shown(self.contract)
         quoted = ", ".join(_identifier(name) for name in names)
-        condition = " AND ".join(
-            f"{_identifier(column.name)} = {_constant(column, value)}"
-            for column, value in zip(self._key_columns, self.key, strict=True)
-        )
+        condition = served_condition(self._key_columns, self.key, serve.answering)
         sql = f"SELECT {quoted} FROM {self.served.served_name} WHERE {condition}"  # noqa: S608
         try:
             rows = QueryClient(self.clients.pinot, self.names.project).run(sql).rows
@@ -332,6 +329,19 @@ def _behind(ends: Mapping[int, int], reached: Mapping[int, int]) -> int | None:
     if set(ends) - set(reached):
         return None
     return sum(max(0, end - reached[partition]) for partition, end in ends.items())
+
+
+def served_condition(columns: Sequence[Column], key: Sequence[str], answering: int) -> str:
+    """What finds the answering row in the words of `headrace query`.
+
+    By its key; where a column of the key is of a type that is not compared there (citext), by its place too.
+    """
+    pairs = list(zip(columns, key, strict=True))
+    sure = [(column, value) for column, value in pairs if texts.is_comparable(column, value)]
+    parts = [f"{_identifier(column.name)} = {_constant(column, value)}" for column, value in sure]
+    if len(sure) < len(pairs):
+        parts.append(f"__offset = {answering}")
+    return " AND ".join(parts)
 
 
 def _shown(contract: TableContract) -> list[str]:

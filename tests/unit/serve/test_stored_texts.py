@@ -11,6 +11,7 @@ from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.query import compile_select
 from headrace.hops.serve.render import Status
 from headrace.names import CaptureNames, TableName
+from headrace.observe.row_path import served_condition
 
 CONTRACT = TableContract(
     TableName("public", "things"),
@@ -156,6 +157,14 @@ def test_what_the_texts_do_not_tell_is_refused(sql: str) -> None:
     with pytest.raises(HeadraceError) as caught:
         sent(sql)
     assert caught.value.code == "query-unsupported"
+
+
+def test_a_row_is_traced_by_its_place_where_its_key_is_not_compared() -> None:
+    columns = [CONTRACT.column(name) for name in ("id", "mail")]
+    condition = served_condition(columns, ["1.50", "Bob"], 7)
+    assert condition == "\"id\" = '1.5' AND __offset = 7"
+    assert sent(f"SELECT n FROM things WHERE {condition}").startswith("SELECT")
+    assert served_condition(columns[:1], ["2"], 7) == "\"id\" = '2'"
 
 
 @pytest.mark.parametrize("condition", ["id = 'ten'", "clock = 'noon'", "raw = '\\101'", "raw = '\\x0'"])

@@ -77,6 +77,11 @@ def canonical(column: Column, value: str, cast: str) -> str | None:
     return _address(base, value) if base in ADDRESSES else value
 
 
+def is_comparable(column: Column, value: str) -> bool:
+    """Whether the column can be asked for equality with a bare constant."""
+    return kept(column) is not Kept.NOTHING and canonical(column, value, "") is not None
+
+
 def _uuid(value: str) -> str | None:
     try:
         return str(UUID(value.strip()))
