@@ -94,7 +94,7 @@ def _key_columns(node: Node, keys: list[str]) -> list[Node]:
     if is_aggregate(node) or (isinstance(node, exp.Is) and isinstance(node.expression, exp.Null)):
         return []
     if key_of(node) in keys:
-        return [node] if isinstance(node, exp.Column) else []
+        return [node] if isinstance(node.unnest(), exp.Column) else []
     return [column for child in node.iter_expressions() for column in _key_columns(child, keys)]
 
 
