@@ -220,3 +220,36 @@ def test_a_column_goes_before_an_alias_in_group_by_and_after_it_in_order_by() ->
 def test_having_may_ask_a_key_for_null() -> None:
     select = statement.parse("SELECT qty FROM orders GROUP BY qty HAVING qty IS NOT NULL").bind(CONTRACT)
     assert compile_select(select, GENERATION)[1].read([[1, 0], [0, 1]]) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("having", "held"),
+    [("COUNT(*) / 2::float = 1.5", True), ("COUNT(*) / 2 = 1", True), ("COUNT(*) / 2::real > 1.4", True)],
+)
+def test_a_constant_keeps_the_type_it_is_cast_to(having: str, held: bool) -> None:
+    _, plan = compile_select(
+        statement.parse(f"SELECT COUNT(*) FROM orders HAVING {having}").bind(CONTRACT), GENERATION
+    )
+    assert bool(plan.read([[3]])) is held
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM orders WHERE price = 0.1::float8",
+        "SELECT id FROM orders WHERE id IN (1::float8)",
+        "SELECT id FROM orders WHERE ratio > 0.1::real",
+    ],
+)
+def test_a_comparison_that_postgresql_makes_in_another_precision_is_refused(sql: str) -> None:
+    with pytest.raises(HeadraceError) as caught:
+        sent(sql)
+    assert caught.value.code == "query-unsupported"
+
+
+def test_a_time_of_day_beside_the_latest_day_is_refused() -> None:
+    sql = "SELECT COUNT(*) FROM orders HAVING MAX(day) < TIMESTAMP '2024-01-02 10:00'"
+    _, plan = compile_select(statement.parse(sql).bind(CONTRACT), GENERATION)
+    with pytest.raises(HeadraceError) as caught:
+        plan.read([[3, 1704153600000]])
+    assert caught.value.code == "query-unsupported"

@@ -8,6 +8,7 @@ NULL, and whoever uses it asks for those bitmaps (`c IS NULL`, which is right in
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -235,6 +236,8 @@ def comparable(one: Scalar, operator: str, other: Scalar) -> None:
             with_equality(side)
         else:
             with_order(side)
+    if other.literal and other.kind is Kind.DOUBLE and one.kind in {Kind.INTEGER, Kind.DECIMAL}:
+        raise unsupported(f"a comparison of {one.pg_type} with double precision", "leave the cast out")
     if one.kind is not Kind.TEXT or other.literal:
         return
     if texts.kept(one.column) is not texts.kept(other.column) or (
@@ -333,6 +336,14 @@ _TEXT_CASTS = {
 }
 
 
+def _fits_real(value: str) -> bool:
+    """Whether single precision holds the number as double precision does."""
+    try:
+        return struct.unpack("f", struct.pack("f", float(value)))[0] == float(value)
+    except OverflowError:
+        return False
+
+
 def _cast_literal(node: exp.Cast) -> Scalar | None:
     target = node.to.this
     if node.to.expressions:
@@ -344,7 +355,10 @@ def _cast_literal(node: exp.Cast) -> Scalar | None:
         number = _number(literals.number(value))
         if target is exp.DataType.Type.DECIMAL:
             return replace(number, kind=Kind.DECIMAL, pg_type="numeric")
-        return None if target in literals.WHOLE_TYPES and number.kind is not Kind.INTEGER else number
+        if target in literals.WHOLE_TYPES:
+            return number if number.kind is Kind.INTEGER else None
+        narrow = target is exp.DataType.Type.FLOAT and not _fits_real(number.sql)
+        return None if narrow else replace(number, kind=Kind.DOUBLE, pg_type="double precision")
     if target is exp.DataType.Type.BOOLEAN:
         return Scalar("true" if literals.boolean(value) else "false", Kind.BOOLEAN, "boolean", literal=True)
     return None

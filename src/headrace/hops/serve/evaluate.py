@@ -103,6 +103,8 @@ def _constant(kind: Kind, text: str) -> object:
         return int(text)
     if kind is Kind.DECIMAL:
         return Decimal(text)
+    if kind is Kind.DOUBLE:
+        return float(text)
     return text == "true" if kind is Kind.BOOLEAN else text
 
 
@@ -141,7 +143,10 @@ def _alike(one: object, other: object) -> object:
     if isinstance(one, str) and isinstance(other, float):
         return float(one)
     if isinstance(one, str) and hasattr(other, "isoformat"):
-        return type(other).fromisoformat(one)  # type: ignore[attr-defined]
+        try:
+            return type(other).fromisoformat(one)  # type: ignore[attr-defined]
+        except ValueError:
+            raise unsupported(f"a comparison with {one!r} after the aggregation") from None
     return one
 
 
