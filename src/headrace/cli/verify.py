@@ -104,13 +104,16 @@ def _difference(difference: Difference, show_values: bool) -> dict[str, object]:
 def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     from headrace.verify.verdict import Fault
 
-    headers = ("table", "verdict", "rows", *(fault.value for fault in Fault), "seconds")
+    # What never happens in Pinot's normal course takes no room beside a table's name.
+    doubled = any(verdict.count(Fault.DOUBLED) for verdict in verdicts)
+    faults = [fault for fault in Fault if doubled or fault is not Fault.DOUBLED]
+    headers = ("table", "verdict", "rows", *(fault.value for fault in faults), "seconds")
     rows = [
         (
             verdict.table.shown,
             _word(verdict),
             verdict.source_rows,
-            *(verdict.count(fault) for fault in Fault),
+            *(verdict.count(fault) for fault in faults),
             round(verdict.seconds, 1),
         )
         for verdict in verdicts
