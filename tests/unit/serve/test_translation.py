@@ -224,7 +224,12 @@ def test_having_may_ask_a_key_for_null() -> None:
 
 @pytest.mark.parametrize(
     ("having", "held"),
-    [("COUNT(*) / 2::float = 1.5", True), ("COUNT(*) / 2 = 1", True), ("COUNT(*) / 2::real > 1.4", True)],
+    [
+        ("COUNT(*) / 2::float = 1.5", True),
+        ("COUNT(*) / 2 = 1", True),
+        ("COUNT(*) / 2::real > 1.4", True),
+        ("COUNT(*) / -2::float = -1.5", True),
+    ],
 )
 def test_a_constant_keeps_the_type_it_is_cast_to(having: str, held: bool) -> None:
     _, plan = compile_select(

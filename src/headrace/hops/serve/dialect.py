@@ -311,7 +311,8 @@ def literal(node: Node) -> Scalar | None:
         return _number(str(node.this))
     if isinstance(node, exp.Neg):
         inner = literal(node.this)
-        return _number(f"-{inner.sql}") if inner is not None and inner.kind in NUMBERS else None
+        # It keeps the type it was cast to.
+        return replace(inner, sql=f"-{inner.sql}") if inner is not None and inner.kind in NUMBERS else None
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         return _cast_literal(node)
     return None
