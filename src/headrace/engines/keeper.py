@@ -191,9 +191,10 @@ class Keeper:
         while self._deaths[0] < now - self.policy.window_s:
             self._deaths.popleft()
         record = self.board.record(self.name)
-        died = f"died {len(self._deaths)} times within {self.policy.window_s:.0f} s"
-        late = self._late_starts >= self.policy.late_starts
-        if late or len(self._deaths) >= self.policy.deaths:
+        if self._late_starts >= self.policy.late_starts or len(self._deaths) >= self.policy.deaths:
+            found = f"died {len(self._deaths)} times within {self.policy.window_s:.0f} s"
+            if self._late_starts >= self.policy.late_starts:
+                found = f"{self._late_starts} starts took too long"
             last = next((line for line in reversed(tail(self.service.log, 5)) if line.strip()), "")
             _log.error("gave up", engine=self.name, reason=reason, last_line=last[:200])
             self.retry.clear()
@@ -201,7 +202,7 @@ class Keeper:
                 self.name,
                 EngineState.FAILED,
                 process=None,
-                reason=f"{f'{self._late_starts} starts took too long' if late else died}; last: {reason}",
+                reason=f"{found}; last: {reason}",
             )
             if not self._wait_for_retry():
                 return False
