@@ -147,6 +147,25 @@ def test_many_commits_under_writing(pair: Pair) -> None:
     assert [tuple(row) for row in found] == wanted
 
 
+def test_a_partition_whose_first_segment_was_committed_empty_is_answered(
+    engines: Endpoints, engines_folder: Path
+) -> None:
+    """Pinot loads it as a segment without documents: nothing of it is missing, also after a restart."""
+    with open_pair(engines, f"empty_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
+        force_commit(pair)
+        deadline = time.monotonic() + 90
+        while not committed_rows(engines, pair):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert committed_rows(engines, pair) == [0]
+        assert count(pair) == 0
+        pair.put("c", [{"id": number, "qty": 0} for number in range(ROWS)])
+        assert count(pair, after=pair.writer.offset) == ROWS
+        project = open_project(engines_folder)
+        wait_until_back(project, "pinot", kill(project, "pinot"))
+        assert count(pair, after=pair.writer.offset) == ROWS
+
+
 def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterwards(
     engines: Endpoints,
 ) -> None:

@@ -1,10 +1,12 @@
 package io.headrace.pinot;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.apache.pinot.common.metrics.ServerGauge;
@@ -58,6 +60,8 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
   private final Map<Object, RowLocation> _rows = new HashMap<>();
   /** Live segments by sequence number, oldest first. */
   private final TreeMap<Integer, LiveSegment> _segments = new TreeMap<>();
+  /** Names of committed segments without a document: a commit was forced where nothing had been read. */
+  private final Set<String> _empty = new HashSet<>();
   /** Documents before this place, of a view those with a smaller version, are gone: the last TRUNCATE. */
   private int _truncateSequence = -1;
   private int _truncateDocId = -1;
@@ -85,9 +89,13 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     }
   }
 
+  /** Whether all documents of the committed segment have a part in what is answered. */
   boolean holds(String segmentName) {
     _lock.lock();
     try {
+      if (_empty.contains(segmentName)) {
+        return true;
+      }
       LiveSegment live = _segments.get(LLCSegmentName.getSequenceNumber(segmentName));
       return live != null && live.segment().getSegmentName().equals(segmentName);
     } finally {
@@ -110,11 +118,13 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
 
   @Override
   public void addSegment(ImmutableSegment segment) {
-    if (segment instanceof EmptyIndexSegment) {
-      return;
-    }
     _lock.lock();
     try {
+      if (segment instanceof EmptyIndexSegment) {
+        _empty.add(segment.getSegmentName());
+        return;
+      }
+      _empty.remove(segment.getSegmentName());
       int sequence = LLCSegmentName.getSequenceNumber(segment.getSegmentName());
       LiveSegment live = new LiveSegment(sequence, segment, new ThreadSafeMutableRoaringBitmap());
       ((ImmutableSegmentImpl) segment).enableUpsert(this, live.validDocs());
@@ -132,6 +142,14 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     _lock.lock();
     try {
       LiveSegment live = _segments.get(sequence);
+      if (segment instanceof EmptyIndexSegment) {
+        _empty.add(segment.getSegmentName());
+        if (live == null) {
+          return;
+        }
+      } else {
+        _empty.remove(segment.getSegmentName());
+      }
       if (live != null && live.segment() == oldSegment && sameDocs(segment, oldSegment)) {
         ((ImmutableSegmentImpl) segment).enableUpsert(this, live.validDocs());
         live.replaceBy(segment);
@@ -188,6 +206,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     try {
       _rows.clear();
       _segments.clear();
+      _empty.clear();
     } finally {
       _lock.unlock();
     }
