@@ -16,8 +16,11 @@ from pathlib import Path
 
 from headrace.engines.account import Account
 from headrace.errors import HeadraceError, Where
+from headrace.spec.starter import SCHEMA_FILE
 
 _MARKER = "project.json"
+#: What `headrace init` writes: they make no project of the folder yet, and outlive a purge.
+_OF_INIT = frozenset({".gitignore", Path(SCHEMA_FILE).name})
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class ProjectFolder:
             raise self._not_ours("it is a symbolic link")
         if self.root.exists() and not self.root.is_dir():
             raise self._not_ours("it is not a folder")
-        if self.root.exists() and owner is None and any(self.root.iterdir()):
+        if owner is None and not self.is_unused():
             raise self._not_ours(f"it holds files but no {_MARKER}")
         if owner is not None and owner != project:
             raise HeadraceError(
@@ -94,13 +97,22 @@ class ProjectFolder:
                 hint="keep the name, or run `headrace down --purge` with the old one first",
                 where=Where(file=str(self.root)),
             )
-        for folder in (self.root, self.run, self.logs, self.root / "data"):
-            # Others may pass through: PostgreSQL runs as an unprivileged account when we are root.
-            folder.mkdir(mode=0o755, exist_ok=True)
-        if owner is None:
+        # Others may pass through: PostgreSQL runs as an unprivileged account when we are root.
+        self.root.mkdir(mode=0o755, exist_ok=True)
+        if owner is None:  # first of all: killed in between, the folder is ours
             write_atomically(
                 self.root / _MARKER, json.dumps({"version": 1, "owner": "headrace", "project": project})
             )
+        for folder in (self.run, self.logs, self.root / "data"):
+            folder.mkdir(mode=0o755, exist_ok=True)
+
+    def is_unused(self) -> bool:
+        """Whether it is absent, or holds nothing except what `headrace init` or a killed `create` left."""
+        if self.root.is_symlink() or (self.root.exists() and not self.root.is_dir()):
+            return False
+        return not self.root.exists() or all(
+            path.name in _OF_INIT or path.name.startswith(f".{_MARKER}.") for path in self.root.iterdir()
+        )
 
     def owner(self) -> str | None:
         """The project this folder was made for, None when it is absent or not ours."""
@@ -117,16 +129,16 @@ class ProjectFolder:
                 return None
 
     def purge(self) -> bool:
-        """Remove the folder and all data in it; False when there is none.
+        """Remove the folder and all data in it, except what `headrace init` wrote; False when there is none.
 
         Raises:
             HeadraceError: `folder-not-ours` when headrace did not make it.
         """
-        if not self.root.exists() and not self.root.is_symlink():
+        if self.is_unused():
             return False
         self.check_ours()
         for path in self.root.iterdir():
-            if path.name == _MARKER:
+            if path.name == _MARKER or path.name in _OF_INIT:
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -134,11 +146,12 @@ class ProjectFolder:
                 path.unlink()
         # What says that it is ours goes last, so that a purge cut off in the middle can be repeated.
         (self.root / _MARKER).unlink()
-        self.root.rmdir()
+        if not any(self.root.iterdir()):
+            self.root.rmdir()
         return True
 
     def check_ours(self) -> None:
-        """Raises `folder-not-ours` unless headrace made the folder."""
+        """Raises `folder-not-ours` unless `create` made the folder."""
         if self.owner() is None:
             raise self._not_ours(f"there is no {_MARKER} of headrace in it")
 

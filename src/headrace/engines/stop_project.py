@@ -51,16 +51,16 @@ def stop(
     or was recorded with its start time.
 
     Args:
-        purge: remove `.headrace/` and all data in it too, if headrace made it.
+        purge: remove `.headrace/` and all data in it too, if headrace made it, but not the files of `init`.
         also_purge: removes data of the project that lie elsewhere; called before.
 
     Raises:
         HeadraceError: `not-stopped`, `folder-not-ours`, `project-busy`.
     """
-    removed = not folder.root.exists()
-    if removed and not marked(folder.directory):
+    unused = folder.is_unused()
+    if unused and not marked(folder.directory):
         return Stopped()
-    if not removed:
+    if not unused:
         folder.check_ours()
     with alone(folder):
         running = tuple(sorted(live_engines(folder)))
@@ -73,8 +73,10 @@ def stop(
                 hint="run `headrace down` again, as the user who ran `headrace up`",
                 where=Where(file=str(folder.directory)),
             )
-        if removed:
-            shutil.rmtree(folder.root)  # made just now, to be the only one at work
+        if unused:  # it was removed while they ran
+            shutil.rmtree(folder.run)  # made just now, to be the only one at work
+            with contextlib.suppress(OSError):
+                folder.root.rmdir()
             return Stopped(running, purge)
         if not purge:
             return Stopped(running)

@@ -80,6 +80,31 @@ def test_folder_is_made_once_and_only_for_one_project(tmp_path: Path) -> None:
     assert raised.value.code == "folder-of-another-project"
 
 
+def test_folder_that_init_began_is_taken_and_purged_back_to_it(tmp_path: Path) -> None:
+    folder = ProjectFolder.of(tmp_path)
+    folder.root.mkdir()
+    begun = {".gitignore", "headrace.schema.json"}
+    for name in begun:
+        (folder.root / name).touch()
+    assert folder.is_unused()
+    assert not folder.purge()
+    folder.create("shop")
+    assert not folder.is_unused()
+    assert folder.purge()
+    assert {path.name for path in folder.root.iterdir()} == begun
+    folder.create("another name")
+
+
+def test_folder_whose_making_was_cut_off_is_taken(tmp_path: Path) -> None:
+    folder = ProjectFolder.of(tmp_path)
+    folder.root.mkdir()
+    (folder.root / ".project.json.x7f3").write_text("{")
+    folder.create("shop")
+    assert folder.owner() == "shop"
+    assert folder.purge()
+    assert not folder.root.exists()
+
+
 def test_folder_that_is_a_link_is_never_purged(tmp_path: Path) -> None:
     real = ProjectFolder.of(tmp_path / "real")
     real.directory.mkdir()
