@@ -89,6 +89,7 @@ class Memory:
     view_tables: dict[str, MemoryView] = field(default_factory=dict)
     jobs: dict[str, dict[str, object]] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     seen_views: dict[TableName, tuple[int, int]] = field(default_factory=dict)
     kill_after: int | None = None
     effects: int = 0
@@ -480,6 +481,9 @@ class MemoryInventory:
             if number.isdigit():
                 found.setdefault(int(number), set()).add(topic)
         return {number: frozenset(topics) for number, topics in found.items()}
+
+    def lost_topics(self) -> Mapping[str, str]:
+        return dict.fromkeys(self._memory.lost & self._memory.topics.keys(), "lost")
 
     def served(self) -> tuple[ServedState, ...]:
         return tuple(table.state for table in self._memory.pinot.values())

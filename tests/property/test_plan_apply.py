@@ -28,7 +28,7 @@ def _damages() -> st.SearchStrategy[tuple[str, str, int]]:
         "declare", "undeclare", "reshape", "reindex", "rename", "resync", "identity", "publication",
         "slot_lost", "slot_dropped", "connector", "connector_edited", "topic", "positions", "pinot", "state",
         "break", "view", "view_gone", "view_changed", "view_resync", "job", "job_edited", "view_topic",
-        "view_table", "cut",
+        "view_table", "cut", "log", "view_log",
     ]  # fmt: skip
     return st.tuples(st.sampled_from(kinds), st.sampled_from(NAMES), st.integers(0, 3))
 
@@ -64,7 +64,7 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
         memory.break_snapshots = 1
     elif kind in ("view", "view_gone", "view_changed", "view_resync", "cut"):
         _damage_wish(memory, directory, kind, name, number)
-    elif kind in ("job", "job_edited", "view_topic", "view_table"):
+    elif kind in ("job", "job_edited", "view_topic", "view_table", "view_log"):
         _damage_view(memory, kind, name)
     elif kind == "state":
         (directory / "state.json").unlink(missing_ok=True)
@@ -74,6 +74,9 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
         memory.topics.pop(f"{memory.project}.{live.state.capture}.offsets", None)
     elif kind == "topic" and live:
         memory.topics.pop(f"{memory.project}.{live.state.capture}.{table}", None)
+        live.lost_rows = True
+    elif kind == "log" and live:
+        memory.lost.add(f"{memory.project}.{live.state.capture}.{table}")
         live.lost_rows = True
     elif capture is not None:
         _damage_capture(memory, capture, kind, table)
@@ -106,6 +109,8 @@ def _damage_view(memory: Memory, kind: str, name: str) -> None:
         memory.jobs[physical] = {**memory.jobs[physical], "job": "other"}
     elif kind == "view_topic":
         memory.topics.pop(names.topic(live.view), None)
+    elif kind == "view_log":
+        memory.lost.add(names.topic(live.view))
     elif kind == "view_table":
         del memory.view_tables[physical]
         memory.schemas.discard(physical)

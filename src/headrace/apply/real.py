@@ -49,7 +49,7 @@ class Connections(Closing):
             if endpoints.superset_url is None
             else SupersetClient(endpoints.superset_url, endpoints.superset_password or "")
         )
-        inventory = RealInventory(declaration, self.source, self.kafka, self.connect, self.pinot)
+        inventory = RealInventory(declaration, self.source, self.kafka, self.connect, self.pinot, folder)
         self.systems = Systems(
             project=declaration.project,
             objects=RealObjects(endpoints, folder, self.source, self.kafka, self.connect, self.pinot),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from headrace.apply.contracts import refused
 from headrace.apply.source_sessions import SourceSessions
@@ -21,6 +22,7 @@ from headrace.hops.source.preflight import preflight
 from headrace.hops.source.relations import read_tables
 from headrace.hops.source.resource import read_publications
 from headrace.hops.source.slot import read_slots
+from headrace.hops.topic import marks
 from headrace.hops.topic.client import KafkaClient
 from headrace.names import CaptureNames, TableName
 from headrace.plan.model import ServedState, SlotStatus, Status
@@ -28,7 +30,11 @@ from headrace.spec.model import Declaration
 
 
 class RealInventory:
-    """As `systems.Inventory`."""
+    """As `systems.Inventory`.
+
+    Args:
+        folder: the project's `.headrace`, where the supervisor keeps what it saw of the logs.
+    """
 
     def __init__(
         self,
@@ -37,7 +43,9 @@ class RealInventory:
         kafka: KafkaClient,
         connect: ConnectClient,
         pinot: PinotClient,
+        folder: Path,
     ) -> None:
+        self._folder = folder
         self._declaration = declaration
         self._project = declaration.project
         self._source = source
@@ -87,6 +95,9 @@ class RealInventory:
             if match:
                 found.setdefault(int(match[1]), set()).add(topic)
         return {number: frozenset(topics) for number, topics in found.items()}
+
+    def lost_topics(self) -> Mapping[str, str]:
+        return marks.lost(self._folder)
 
     def served(self) -> tuple[ServedState, ...]:
         prefix = f"{self._project}_"

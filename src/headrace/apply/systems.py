@@ -76,6 +76,10 @@ class Inventory(Protocol):
 
     def topics(self) -> Mapping[int, frozenset[str]]: ...
 
+    def lost_topics(self) -> Mapping[str, str]:
+        """Topics of which the watch over the logs found that records are gone, and why."""
+        ...
+
     def served(self) -> tuple[ServedState, ...]:
         """Every generation of a table in Pinot."""
         ...

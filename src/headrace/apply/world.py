@@ -136,6 +136,7 @@ def observe(
         view_states=view_states.result(),
         next_view=max([state.next_view, *(s.number + 1 for s in view_states.result())]),
         cut_topics=cut,
+        lost_topics=inventory.lost_topics(),
         presents=known.presents,
         presented=not known.presents and systems.presenter.exists(),
         charts_checked=state.charts_checked,

@@ -43,6 +43,7 @@ WATCHERS: tuple[str, ...] = (
     "headrace.observe.watchers:connectors",
     "headrace.observe.watchers:wal",
     "headrace.observe.watchers:catalogue",
+    "headrace.observe.watchers:logs",
 )
 """`module:function` of everything the supervisor looks at besides itself: each function takes the project
 directory and returns watchers (`headrace.observe.watch.Watcher`)."""

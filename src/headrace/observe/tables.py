@@ -18,6 +18,7 @@ from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.probe import end_offsets
+from headrace.observe.log_watch import LOG_LOST
 from headrace.observe.watch import SOURCE_CHANGED, Alert
 
 
@@ -78,11 +79,12 @@ def table_status(
 
 
 def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
-    """Why alerts make a generation not exact: its table changed at the source, or its slot was lost.
+    """Why alerts make a generation not exact: its table changed at the source, its slot or its log was lost.
 
     A change at the source is told of the live generation; one that is being built knows it already.
     """
     table, slot = f"table:{generation.source}", f"slot:{generation.capture.slot}"
+    topic = f"topic:{generation.names.topic(generation.contract.table)}"
     return tuple(
         alert.summary
         for alert in alerts
@@ -92,6 +94,7 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
             and generation.status is Status.LIVE
         )
         or (alert.code == SLOT_LOST and alert.address == slot)
+        or (alert.code == LOG_LOST and alert.address == topic)
     )
 
 

@@ -1,4 +1,4 @@
-"""What the supervisor looks at on behalf of the hops: failed connectors, the slots' WAL, the catalogue.
+"""What the supervisor looks at on behalf of the hops: failed connectors, slots' WAL, catalogue, logs.
 
 Each function takes the project directory and returns watchers; the supervisor knows them by name only
 (`headrace.engines.runtime.WATCHERS`). They raise while engines are not reachable, which is told as such.
@@ -6,7 +6,6 @@ Each function takes the project directory and returns watchers; the supervisor k
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,14 @@ from headrace.engines import runtime
 from headrace.engines.folder import ProjectFolder, write_atomically
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.watch import ConnectWatcher, Report
-from headrace.hops.serve import directory as serve_directory
 from headrace.hops.serve.client import PinotClient
-from headrace.hops.serve.directory import Directory
-from headrace.hops.serve.render import Status
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.probe import SLOT_LOST, WalGuard, project_slots
 from headrace.hops.source.watch import CatalogueWatch, Finding, TableLook
+from headrace.hops.topic.client import KafkaClient
 from headrace.names import TableName
+from headrace.observe.log_watch import LogWatch
+from headrace.observe.served_tables import ServedTables
 from headrace.observe.watch import SOURCE_CHANGED, Alert, Severity, Watcher
 from headrace.spec import load
 from headrace.spec.model import Declaration
@@ -35,7 +34,6 @@ from headrace.spec.model import Declaration
 Answer = TypeVar("Answer")
 
 CONNECT_TIMEOUT_S = 20.0
-SERVED_LOOK_S = 10.0
 
 
 def connectors(directory: Path) -> list[Watcher]:
@@ -57,6 +55,14 @@ def catalogue(directory: Path) -> list[Watcher]:
     pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
     remembered = ProjectFolder.of(directory).root / "catalogue.json"
     return [CatalogueChange(endpoints, pinot, declaration.project, remembered)]
+
+
+def logs(directory: Path) -> list[Watcher]:
+    """Tells when the log of something served lost records."""
+    declaration, endpoints = _open(directory)
+    pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
+    kafka = KafkaClient(endpoints.kafka_bootstrap)
+    return [LogWatch(pinot, kafka, declaration.project, ProjectFolder.of(directory).root)]
 
 
 def _open(directory: Path) -> tuple[Declaration, Endpoints]:
@@ -107,9 +113,6 @@ class CatalogueChange:
     the tables looked like is kept in a file. It is told until the table is built anew. A slot of a served
     table that is not there is told too, and for as long even if the connector makes another one by that name:
     what lay between the two is lost.
-
-    Which tables are served is read from Pinot, where every config is a request of its own: again when a table
-    came or went, while one is being built or retired, and every `SERVED_LOOK_S` at the latest.
     """
 
     name = "catalogue"
@@ -117,20 +120,17 @@ class CatalogueChange:
 
     def __init__(self, endpoints: Endpoints, pinot: PinotClient, project: str, remembered: Path) -> None:
         self._endpoints = endpoints
-        self._pinot = pinot
         self._project = project
         self._path = remembered
         self._remembered = _read(remembered)
         self._source: SourceClient | None = None
         self._dropped: set[str] = set()
-        self._names: list[str] = []
-        self._served: Directory | None = None
-        self._looked_at = 0.0
+        self._served = ServedTables(pinot, project)
 
     def check(self) -> list[Alert]:
         # Before what is served: the slot of a table that was switched away in between is rightly gone.
         slots = self._ask(lambda client: {slot.name for slot in project_slots(client, self._project)})
-        live = [generation.capture for generation in self._directory().live().values()]
+        live = [generation.capture for generation in self._served.look().live().values()]
         contracts = self._contracts()
         carried = {contract.table: name for name, group in contracts.items() for contract in group}
         baseline = {
@@ -152,24 +152,10 @@ class CatalogueChange:
 
     def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
         grouped: dict[str, list[TableContract]] = {}
-        for generation in self._directory().live().values():
+        for generation in self._served.look().live().values():
             if generation.contract.origin is None:
                 grouped.setdefault(generation.capture.publication, []).append(generation.contract)
         return grouped
-
-    def _directory(self) -> Directory:
-        """What is served; a switch begins with a new name and ends with an old one gone."""
-        names = sorted(serve_directory.candidates(self._pinot, self._project))
-        known, now = self._served, time.monotonic()
-        if (
-            known is None
-            or names != self._names
-            or any(one.status is not Status.LIVE for one in known.generations)
-            or now - self._looked_at >= SERVED_LOOK_S
-        ):
-            known = serve_directory.look(self._pinot, self._project)
-            self._names, self._served, self._looked_at = names, known, now
-        return known
 
     def _ask(self, question: Callable[[SourceClient], Answer]) -> Answer:
         try:

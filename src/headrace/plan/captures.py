@@ -142,6 +142,9 @@ def why_not_current(world: World, view: ViewContract, capture: int) -> str | Non
         return "a new generation was asked for"
     if not live.topic:
         return "its topic is gone"
+    lost = world.lost_topics.get(world.view_names(live.number).topic(view.table))
+    if lost is not None:
+        return f"records of its topic are gone ({lost})"
     if live.log_incomplete:
         return "its query had to begin anew, and the beginning of the log is gone"
     if not live.job and world.names(capture).topic(view.base) in world.cut_topics:
@@ -169,6 +172,9 @@ def why_broken(world: World, capture: CaptureState, table: TableName) -> str | N
         return f"the publication of capture {number} was made to leave changes out"
     if world.names(number).topic(table) not in capture.topics:
         return f"its topic in capture {number} is gone"
+    lost = world.lost_topics.get(world.names(number).topic(table))
+    if lost is not None:
+        return f"records of its topic in capture {number} are gone ({lost})"
     return None
 
 

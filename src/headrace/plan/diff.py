@@ -243,6 +243,6 @@ def fingerprint(world: World, readings: Mapping[str, Reading]) -> str:
     return digest(
         [
             *(world.project, captures, served, views, counters),
-            *(sorted(world.cut_topics), requests, identities, observed),
+            *(sorted(world.cut_topics), dict(world.lost_topics), requests, identities, observed),
         ]
     )

@@ -152,6 +152,7 @@ class World:
         view_states: every generation of a view of which anything exists, ascending.
         next_view: the lowest number of a generation of a view never used.
         cut_topics: topics of tables whose oldest records are gone.
+        lost_topics: topics of which records are gone that Pinot had read or has to read, and why.
         presents: a dashboard is declared.
         presented: Superset holds something that headrace made for the project.
         charts_checked: the digest of the dashboard whose charts were last seen to be right.
@@ -169,6 +170,7 @@ class World:
     view_states: tuple[ViewState, ...] = ()
     next_view: int = 1
     cut_topics: frozenset[str] = frozenset()
+    lost_topics: Mapping[str, str] = field(default_factory=dict[str, str])
     presents: bool = False
     presented: bool = False
     charts_checked: str | None = None

@@ -130,8 +130,9 @@ def _size_bytes(value: object) -> int:
 
 def _retention_ms(value: object) -> int:
     duration_ms = _duration_ms(value)
-    if duration_ms < 60_000:
-        raise problem("declaration-out-of-range", "a retention is at least 1m", "write 12h or 7d")
+    if duration_ms < 3_600_000:
+        # Pinot reads again after a restart what it has not committed.
+        raise problem("declaration-out-of-range", "a retention is at least 1h", "write 12h or 7d")
     return duration_ms
 
 

@@ -18,6 +18,16 @@ NAMES = CaptureNames("shop", 1)
 PLACE = Placement("127.0.0.1:9092")
 
 
+def flush_time(retention_ms: int | None) -> object:
+    table = render.table(dataclasses.replace(PLAIN, retention_ms=retention_ms), NAMES, PLACE, Status.BUILDING)
+    return str(table).split("flush.threshold.time': '")[1].split("'")[0]
+
+
+def test_a_segment_is_committed_well_before_the_log_forgets_its_records() -> None:
+    found = {retention_ms: flush_time(retention_ms) for retention_ms in (None, -1, 96 * 3_600_000, 3_600_000)}
+    assert list(found.values()) == ["24h", "24h", "24h", "15m"]
+
+
 def names_of(document: dict[str, object], part: str) -> list[str]:
     return [field["name"] for field in document[part]]  # type: ignore[index]
 

@@ -19,7 +19,7 @@ identifiers = st.one_of(
 )
 columns = identifiers.filter(lambda name: not name.startswith("__") and not name.endswith("__micros"))
 durations = st.integers(1, 10_000).flatmap(
-    lambda n: st.sampled_from([f"{n}h", f"{n}d", f"{n * 60_000}ms", f"{n}.5w"])
+    lambda n: st.sampled_from([f"{n}h", f"{n}d", f"{n * 3_600_000}ms", f"{n}.5w"])
 )
 sizes = st.integers(1, 10_000).flatmap(
     lambda n: st.sampled_from([f"{n}MB", f"{n} GB", f"{n}MiB", f"{n}.25GiB"])

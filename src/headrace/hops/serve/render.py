@@ -37,7 +37,9 @@ MAX_STRING_LENGTH = 2147483647
 
 FLUSH_ROWS = 80_000
 """In bulk a segment takes up to twelve times as many (decision 21); all of it is read again after a crash."""
-FLUSH_TIME = "24h"
+FLUSH_HOURS = 24
+FLUSHES_PER_RETENTION = 4
+"""A restart reads again from the last commit: the log must still have that, also if a commit fails."""
 TIME_COLUMN = "__commit_time"
 KIND_COLUMN = "__kind"
 
@@ -222,9 +224,18 @@ def _stream(contract: TableContract, names: GenerationNames, place: Placement) -
         "auto.offset.reset": "none",
         "fetch.min.bytes": "1",
         "realtime.segment.flush.threshold.rows": str(contract.flush_rows or FLUSH_ROWS),
-        "realtime.segment.flush.threshold.time": FLUSH_TIME,
+        "realtime.segment.flush.threshold.time": _flush_time(contract),
         **dict(place.kafka_properties),
     }
+
+
+def _flush_time(contract: TableContract) -> str:
+    """After which a segment is committed that has rows, well before the log forgets them."""
+    hours_ms = FLUSH_HOURS * 3_600_000
+    retention_ms = contract.retention_ms
+    if retention_ms is None or not 0 <= retention_ms < FLUSHES_PER_RETENTION * hours_ms:
+        return f"{FLUSH_HOURS}h"
+    return f"{max(1, retention_ms // FLUSHES_PER_RETENTION // 60_000)}m"
 
 
 def _field_configs(contract: TableContract) -> list[dict[str, object]]:

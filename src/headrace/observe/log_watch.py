@@ -1,0 +1,88 @@
+"""Tells when a log no longer holds what was read from it, or has to be read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from headrace.engines.folder import write_atomically
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.probe import positions
+from headrace.hops.topic import marks
+from headrace.hops.topic.client import Edge, KafkaClient
+from headrace.hops.topic.marks import Mark
+from headrace.hops.topic.probe import LogLoss, lost
+from headrace.observe.served_tables import ServedTables
+from headrace.observe.watch import Alert, Severity
+
+LOG_LOST = "log-lost"
+
+
+class LogWatch:
+    """The watcher over the logs of what is served.
+
+    Promise: a log that ends below where it has ended, or begins above where Pinot reads on, is told within
+    three intervals, also one that was cut while nothing ran: where logs end is kept in a file. It is told,
+    and `headrace plan` builds the table anew, until the generation that reads it is gone. Two looks in a row
+    have to find the same: retention may pass between the questions of one.
+
+    Args:
+        folder: the project's `.headrace`.
+    """
+
+    name = "logs"
+    interval_s = 5.0
+
+    def __init__(self, pinot: PinotClient, kafka: KafkaClient, project: str, folder: Path) -> None:
+        self._pinot = pinot
+        self._kafka = kafka
+        self._folder = folder
+        self._served = ServedTables(pinot, project)
+        self._suspected: frozenset[tuple[str, int]] = frozenset()
+
+    def check(self) -> list[Alert]:
+        live = {one.names.topic(one.contract.table): one for one in self._served.look().live().values()}
+        known = marks.read(self._folder)
+        kept = {topic: known.get(topic, Mark(topic)) for topic in live}
+        reached = {topic: positions(self._pinot, one.physical) for topic, one in live.items()}
+        seen = {topic: highest(mark.ends, reached[topic]) for topic, mark in kept.items()}
+        found = lost(self._kafka, seen, reached)
+        there = self._kafka.topics()
+        ends = self._kafka.offsets([topic for topic in live if topic in there], Edge.WRITTEN)
+        now = {
+            topic: Mark(topic, highest(mark.ends, ends.get(topic, {})), mark.lost or self._told(topic, found))
+            for topic, mark in kept.items()
+        }
+        self._suspected = frozenset((loss.topic, loss.partition) for loss in found)
+        if now != known:
+            write_atomically(self._folder / marks.FILE_NAME, marks.dump(now.values()), mode=0o600)
+        return [gone(topic, mark.lost) for topic, mark in sorted(now.items()) if mark.lost is not None]
+
+    def _told(self, topic: str, found: tuple[LogLoss, ...]) -> str | None:
+        """Why records are gone, once two looks have found it."""
+        return next(
+            (
+                f"partition {loss.partition}: {loss.reason}"
+                for loss in found
+                if loss.topic == topic and (topic, loss.partition) in self._suspected
+            ),
+            None,
+        )
+
+
+def highest(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """By partition, the greater offset of the two."""
+    return {
+        partition: max(one.get(partition, 0), other.get(partition, 0)) for partition in sorted({*one, *other})
+    }
+
+
+def gone(topic: str, reason: str) -> Alert:
+    """What is said of a log that lost records."""
+    return Alert(
+        LOG_LOST,
+        f"records of the topic {topic} are gone: {reason}",
+        Severity.CRITICAL,
+        "`headrace apply` builds what is served from it anew; readers keep the old rows until then",
+        f"topic:{topic}",
+    )

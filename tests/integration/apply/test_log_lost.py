@@ -1,0 +1,107 @@
+"""A log that loses records Pinot had read, or has still to read: said, and healed by apply."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from headrace.engines.process import ProcessIdentity
+from headrace.hops.topic import marks
+from headrace.hops.topic.client import Edge, KafkaClient
+from headrace.names import CaptureNames, TableName
+from headrace.observe.log_watch import LogWatch
+from tests.faults.kills import pid_of
+from tests.integration.apply.project import RunningProject
+from tests.integration.lifecycle.small_project import eventually
+
+pytestmark = pytest.mark.engines
+
+
+def said(project: RunningProject) -> dict[str, str]:
+    """What stands in `headrace status`, by code."""
+    return {one["code"]: one["summary"] for one in json.loads(project.run("status", "--json")[1])["alerts"]}
+
+
+def healed(project: RunningProject, number: int, reason: str) -> None:
+    """Told with its reason, planned, built anew, and not told any more."""
+    eventually(lambda: reason in said(project).get("log-lost", ""), timeout_s=60)
+    (table,) = json.loads(project.run("status", "--json")[1])["tables"]
+    assert table["exact"] is False
+    assert "are gone" in project.run("plan")[1]
+    assert project.run("apply", "--yes")[0] == 0
+    (now,) = project.generations("orders")
+    assert now > number
+    project.same("orders")
+    eventually(lambda: "log-lost" not in said(project), timeout_s=60)
+    assert project.run("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_records_that_retention_took_before_they_were_read(project: RunningProject) -> None:
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    project.same("orders")
+    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    pinot = ProcessIdentity.of(pid_of(opened, "pinot") or 0)
+    assert pinot is not None
+    with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
+        (before,) = kafka.offsets([topic], Edge.COMMITTED)[topic].values()
+        pinot.send(signal.SIGSTOP)
+        try:
+            project.execute("INSERT INTO orders VALUES (1001, 'never read'), (1002, 'neither')")
+            eventually(lambda: kafka.offsets([topic], Edge.COMMITTED)[topic][0] > before)
+            # The fetch that waited at the broker has its answer by now; what comes next is not in it.
+            project.execute("INSERT INTO orders VALUES (1003, 'gone')")
+            time.sleep(0.5)
+            (end,) = kafka.offsets([topic], Edge.COMMITTED)[topic].values()
+            admin = AdminClient({"bootstrap.servers": opened.endpoints.kafka_bootstrap})
+            for future in admin.delete_records([TopicPartition(topic, 0, end)]).values():
+                future.result()
+        finally:
+            pinot.send(signal.SIGCONT)
+    healed(project, number, "begins at")
+
+
+def test_a_log_that_lost_its_end_while_nothing_ran(project: RunningProject, tmp_path: Path) -> None:
+    """What the file remembers is all that is left to tell it by; one look alone proves nothing."""
+    opened = project.declare("orders")
+    opened.apply()
+    project.same("orders")
+    (number,) = project.generations("orders")
+    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    with opened.connections() as connections:
+        watch = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path)
+        assert watch.check() == watch.check() == []
+        (end,) = marks.read(tmp_path)[topic].ends.values()
+        (tmp_path / marks.FILE_NAME).write_text(marks.dump([marks.Mark(topic, {0: end + 5})]))
+        watch = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path)
+        assert watch.check() == []
+        (alert,) = watch.check()
+        assert (alert.code, alert.address) == ("log-lost", f"topic:{topic}")
+        assert f"ends at {end}, readers have been at {end + 5}" in alert.summary
+        project.execute(*(f"INSERT INTO orders VALUES ({1000 + one}, 'it grew again')" for one in range(9)))
+        project.same("orders")
+        assert watch.check() == [alert]
+        assert marks.lost(tmp_path).keys() == {topic}
+
+
+def test_a_topic_that_was_made_again(project: RunningProject) -> None:
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    project.same("orders")
+    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    time.sleep(6)  # the supervisor has seen where the log ends
+    with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
+        settings = kafka.topic_config(topic)
+        kafka.delete_topic(topic)
+        eventually(lambda: topic not in kafka.topics())
+        kafka.create_topic(topic, 1, settings)
+    project.execute("INSERT INTO orders VALUES (1001, 'after it')")
+    healed(project, number, "ends at")
