@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.engines.folder import ProjectFolder
 from tests.temporary_postgres import TemporaryPostgres
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
@@ -45,7 +46,7 @@ def run_on_engines(guide: str, folder: Path, project: str) -> str:
             command = [sys.executable, "-m", "headrace", "-C", str(left.parent), "down", "--purge", "--yes"]
             subprocess.run(command, env=environment, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert not left.exists()
+    assert ProjectFolder.of(left.parent).is_unused()
     return done.stdout
 
 
