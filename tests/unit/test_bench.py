@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from headrace.cli import bench_answers, bench_project, output
+from headrace.cli import bench_answers, output
 from headrace.cli.bench_answers import Both
+from headrace.cli.bench_commands import bench_project
 from headrace.verify.bulk import Arrival
 from headrace.verify.freshness import Distribution, Measurement
 from headrace.verify.one_project import Commands, OneProject, write_lines
@@ -19,8 +20,14 @@ from headrace.verify.one_project import Commands, OneProject, write_lines
 ENGINES = {"postgres": 200_000_000, "pinot": 1_500_000_000, "supervisor": 50_000_000}
 
 
+@pytest.fixture(autouse=True)
+def told_to_people() -> None:
+    """Whatever a command line of another test asked for."""
+    output.want_json(False)
+
+
 @pytest.fixture
-def json_wanted() -> Iterator[None]:
+def json_wanted(told_to_people: None) -> Iterator[None]:
     output.want_json(True)
     yield
     output.want_json(False)
