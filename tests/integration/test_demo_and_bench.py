@@ -1,10 +1,11 @@
-"""The two commands somebody tries first, on the real engines: they end well and leave nothing behind."""
+"""The two commands somebody tries first, on the real engines: however they end, they leave nothing behind."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
@@ -28,20 +30,23 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def ran(folder: Path, *arguments: str) -> dict[str, Any]:
+def ran(folder: Path, *arguments: str, **environment: str) -> dict[str, Any]:
     found = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments, "--json"],
         cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder)},
+        env=os.environ | {"TMPDIR": str(folder)} | environment,
         capture_output=True,
         text=True,
         timeout=400,
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    left = [path for path in folder.rglob("*") if path.is_dir()]
-    assert left == []
+    assert folders_in(folder) == []
     return json.loads(found.stdout)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_dir()]
 
 
 def test_the_demo_with_a_kill_in_the_middle_ends_equal(folder: Path) -> None:
@@ -59,3 +64,37 @@ def test_freshness_is_measured(folder: Path) -> None:
     text = json.dumps(told)
     assert '"p50_ms"' in text
     assert '"p99_ms"' in text
+
+
+@pytest.mark.long
+def test_a_project_is_measured_and_no_other_one_is_touched(folder: Path) -> None:
+    told = ran(
+        folder, "bench", "project", "--rows", "500", "--runs", "1", "--quick", HEADRACE_PROJECT_DIR="/nowhere"
+    )
+    [run] = told["runs"]
+    assert (told["rows"], run["rows"]) == (500, 500)
+    assert all(run[name] > 0 for name in ("load_s", "apply_s", "verify_s", "plan_s", "pss_gb"))
+    assert 0 < run["up_s"] < run["first_row_s"]
+    assert {"postgres", "kafka", "connect", "pinot"} <= set(run["engines_pss_gb"])
+    assert set(told["objectives"]) == {"first_row_s", "plan_s", "pss_gb"}
+
+
+@pytest.mark.long
+def test_an_interrupted_measurement_leaves_nothing(folder: Path) -> None:
+    measuring = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "bench", "project", "--rows", "500"],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a group of its own, as a terminal gives one
+    )
+    with measuring:
+        assert measuring.stderr is not None
+        assert any("headrace load" in line for line in measuring.stderr)
+        os.killpg(measuring.pid, signal.SIGINT)
+        told = measuring.stderr.read()
+    assert measuring.returncode == 130, told
+    assert folders_in(folder) == []
+    assert [one for one in psutil.process_iter(["cmdline"]) if str(folder) in str(one.info["cmdline"])] == []

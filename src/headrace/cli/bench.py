@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from headrace.hops.serve.client import PinotClient
     from headrace.verify import freshness
     from headrace.verify.bench_tables import Connection
-    from headrace.verify.bulk import Arrival
     from headrace.verify.freshness import Measurement
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -68,8 +66,8 @@ def freshness_command(
 
     if quick:
         count, longest_gap, warm = min(count, 60), min(longest_gap, 1.0), min(warm, 100)
-    with _engines(keep) as project, project.connections() as connections, contextlib.ExitStack() as stack:
-        session = stack.enter_context(_session(project))
+    with engines(keep) as project, project.connections() as connections, contextlib.ExitStack() as stack:
+        session = stack.enter_context(session_of(project))
         paths = [row_path(project, connections.pinot, READINGS)]
         if stock:
             paths.append(stack.enter_context(stock_path(connections, READINGS)))
@@ -131,7 +129,7 @@ def sustained_command(
         seconds, warm_up_s = min(seconds, 20.0), min(warm_up_s, 5.0)
     results: list[dict[str, object]] = []
     every: list[float] = []
-    with _engines(keep) as project, project.connections() as connections, _session(project) as session:
+    with engines(keep) as project, project.connections() as connections, session_of(project) as session:
         path = row_path(project, connections.pinot, READINGS)
         with output.progress("sustained") as line:
             for _ in range(runs):
@@ -159,85 +157,9 @@ def sustained_command(
     bench_answers.answer_sustained(rate, seconds, warm_up_s, results, every)
 
 
-@app.command("bulk")
-def bulk_command(
-    rows: Annotated[
-        int, typer.Option("--rows", min=1000, help="Of eight columns, in one statement.")
-    ] = 500_000,
-    quick: Quick = False,
-    runs: Runs = 1,
-    keep: Keep = None,
-    json: Json = False,
-) -> None:
-    """Commit many rows at once, by statement and from CSV; how fast they arrive, and how stale others get.
-
-    Before each measurement the engines come to rest: they build segments behind a bulk.
-
-    \b
-    Example:
-      headrace bench bulk --rows 100000
-    """
-    from headrace.verify.at_rest import await_rest
-    from headrace.verify.bulk import connector_alone, whole_path
-
-    rows = min(rows, 50_000) if quick else rows
-    results: list[dict[str, object]] = []
-    with contextlib.ExitStack() as stack:
-        project = stack.enter_context(_engines(keep))
-        connections = stack.enter_context(project.connections())
-        session, other = stack.enter_context(_session(project)), stack.enter_context(_session(project))
-        bulk = row_path(project, connections.pinot, "bulk")
-        pulse = row_path(project, connections.pinot, "pulse")
-        line = stack.enter_context(output.progress("bulk"))
-        for number in range(runs):
-            line.step(f"{rows:,} rows, the connector alone")
-            session.execute("TRUNCATE bulk_unserved")
-            await_rest(project.directory)
-            alone = connector_alone(connections, session, rows=rows)
-            line.step(f"{rows:,} rows, the whole path")
-            first = next_id(session, "bulk")
-            await_rest(project.directory)
-            whole, others = whole_path(session, other, bulk, pulse, first=first, rows=rows)
-            line.step(f"{rows:,} rows, from CSV")
-            await_rest(project.directory)
-            csv = _from_csv(session, other, bulk, pulse, rows)
-            results.append(bench_answers.bulk_figures(alone, whole, csv, others))
-            line.step(f"run {number + 1} of {runs} is done")
-        line.finish(f"{rows:,} rows")
-    bench_answers.answer_bulk(rows, results)
-
-
-def _from_csv(
-    session: Connection, other: Connection, bulk: freshness.Path, pulse: freshness.Path, rows: int
-) -> Arrival:
-    """The same rows by `load csv`, into the same table."""
-    from headrace.feed.load import LoadOptions, load_csv
-    from headrace.names import TableName
-    from headrace.verify.bulk import whole_path
-
-    first = next_id(session, "bulk")
-    with tempfile.TemporaryDirectory(prefix="headrace-bench-") as folder:
-        file = Path(folder) / "bulk.csv"
-        with file.open("w", encoding="utf-8") as out:
-            out.write("id,seq,device,status,value,note,flag,at\n")
-            out.writelines(
-                f"{n},0,{n % 5000},ok,{n % 1000}.125,reading {n},t,2026-01-01T00:00:00Z\n"
-                for n in range(first, first + rows)
-            )
-        arrival, _ = whole_path(
-            session,
-            other,
-            bulk,
-            pulse,
-            first=first,
-            rows=rows,
-            write=lambda: load_csv(session, file, TableName("public", "bulk"), LoadOptions(key=("id",))),
-        )
-        return arrival
-
-
 @contextlib.contextmanager
-def _engines(keep: Path | None) -> Generator[Project]:
+def engines(keep: Path | None) -> Generator[Project]:
+    """A project with the tables of `bench_tables`, on engines of its own."""
     from headrace.cli.scratch_project import scratch_project
     from headrace.verify.bench_tables import DECLARED, create_tables
 
@@ -247,7 +169,8 @@ def _engines(keep: Path | None) -> Generator[Project]:
 
 
 @contextlib.contextmanager
-def _session(project: Project) -> Generator[Connection]:
+def session_of(project: Project) -> Generator[Connection]:
+    """A session of the source."""
     from headrace.feed.connect import connect
 
     with connect(project.endpoints.source) as session:

@@ -48,7 +48,6 @@ def scratch_project(
         views: what it says under `views`.
         dashboard: what it says under `dashboard`; None declares none. Superset must be installed for one.
     """
-    folder = _folder(name, keep)
     declared: dict[str, object] = {
         "project": name,
         "tables": {table: options or None for table, options in tables.items()},
@@ -57,9 +56,9 @@ def scratch_project(
         declared["views"] = dict(views)
     if dashboard is not None:
         declared["dashboard"] = dict(dashboard)
-    (folder / "headrace.yaml").write_text(json.dumps(declared, indent=2) + "\n", encoding="utf-8")
-    try:
-        install(headrace_home(), _unless_complete(tell))
+    with scratch_folder(name, tell, keep=keep) as folder:
+        (folder / "headrace.yaml").write_text(json.dumps(declared, indent=2) + "\n", encoding="utf-8")
+        engines_installed(tell)
         project = open_project(folder)
         tell("starting the engines")
         endpoints = runtime.up(project.declaration, folder, _Ready(tell))
@@ -68,11 +67,30 @@ def scratch_project(
         tell("headrace apply: all that is needed, from PostgreSQL's catalogue")
         project.apply(progress=_stages(tell))
         yield project
+
+
+@contextmanager
+def scratch_folder(name: str, tell: Tell, *, keep: Path | None = None) -> Generator[Path]:
+    """Give a folder for a project; whatever was started in it is stopped and removed at the end.
+
+    Args:
+        name: stands in the folder's name.
+        tell: told of it.
+        keep: this folder, and nothing in it is stopped or removed.
+    """
+    folder = _folder(name, keep)
+    try:
+        yield folder
     finally:
         if keep is None:
             tell("stopping the engines and removing their data")
             runtime.down(folder, purge=True)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def engines_installed(tell: Tell) -> None:
+    """Install the engines unless they are; what is complete already is not told."""
+    install(headrace_home(), _unless_complete(tell))
 
 
 class _Ready:

@@ -1,8 +1,8 @@
 """How fast a large transaction arrives, against what the connector alone brings into Kafka.
 
-Promise: both are measured in one run on the same rows: first into a table that Pinot does not serve, then
-into one that it does, from the commit to the moment the last row is there. What another table's rows
-experience meanwhile is measured too.
+Promise: both are measured in one run on the same rows, written in the same way: first into a table that Pinot
+does not serve, then into one that it does, from the commit to the moment the last row is there. Writing them
+is not part of it. What another table's rows experience meanwhile is measured too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headrace.hops.serve import answer
 from headrace.hops.topic.client import Edge
 from headrace.hops.topic.resource import service_topics, table_topic
 from headrace.names import CaptureNames, TableName
-from headrace.verify.bench_tables import BULK, UNSERVED, Connection, commit_bulk, commit_pulse
+from headrace.verify.bench_tables import BULK, UNSERVED, Connection, commit_pulse
 from headrace.verify.freshness import Distribution, Measurement, Path, measure
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ _TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Arrival:
-    """Rows of one transaction: `arrival_s` counts from its commit, `statement_s` is the statement itself."""
+    """Rows of one transaction: `arrival_s` counts from its commit, `write_s` is what lies before."""
 
     rows: int
-    statement_s: float
+    write_s: float
     arrival_s: float
 
     @property
@@ -47,8 +47,19 @@ class Arrival:
         return self.rows / self.arrival_s
 
 
-def connector_alone(connections: Connections, connection: Connection, *, rows: int) -> Arrival:
-    """Commit rows into a table nobody serves and wait until the last one can be read from Kafka."""
+Write = Callable[[], object]
+"""Commits the rows of one measurement in one transaction."""
+
+
+def connector_alone(connections: Connections, write: Write, *, rows: int) -> Arrival:
+    """Commit rows into a table nobody serves and wait until the last one can be read from Kafka.
+
+    The project's own slot decodes the WAL of these rows too, only to leave them out: on few processors that
+    slows the connector alone a little.
+
+    Args:
+        write: commits the rows into the table `bulk_unserved`, which is empty.
+    """
     contract = next(
         one for one in connections.systems.inventory.catalogue().contracts if one.table.table == BULK
     )
@@ -60,26 +71,19 @@ def connector_alone(connections: Connections, connection: Connection, *, rows: i
             return sum(connections.kafka.offsets([topic], Edge.COMMITTED)[topic].values())
 
         before, began = written(), time.perf_counter()
-        commit_bulk(connection, served=False, first=1, last=rows)
+        write()
         committed_at = time.perf_counter()
         _until(lambda: written() - before >= rows, "all rows are in Kafka")
         return Arrival(rows, committed_at - began, time.perf_counter() - committed_at)
 
 
 def whole_path(
-    connection: Connection,
-    pulse_connection: Connection,
-    bulk: Path,
-    pulse: Path,
-    *,
-    first: int,
-    rows: int,
-    write: Callable[[], object] | None = None,
+    write: Write, pulse_connection: Connection, bulk: Path, pulse: Path, *, first: int, rows: int
 ) -> tuple[Arrival, Distribution | None]:
     """Commit rows into the served table and wait until a query counts them all.
 
     Args:
-        write: commits the rows instead of our statement (a CSV load).
+        write: commits the rows, from `first` on, into the table `bulk`.
     """
     stop, result = threading.Event(), Measurement()
 
@@ -97,10 +101,7 @@ def whole_path(
     watcher = threading.Thread(target=watch_other_table, daemon=True)
     began = time.perf_counter()
     watcher.start()
-    if write is None:
-        commit_bulk(connection, served=True, first=first, last=first + rows - 1)
-    else:
-        write()
+    write()
     committed_at = time.perf_counter()
     # The last row by its key: counting them all each time would take the processors from those on their way.
     bulk.wait(first + rows - 1, committed_at, _TIMEOUT_S)

@@ -21,7 +21,7 @@ SUMS = (
     "FROM retail GROUP BY country ORDER BY country"
 )
 VERIFY_S = 60.0
-"""A safety net; `headrace bench` and docs/measurements.md say how long it takes."""
+"""A safety net; `headrace bench project` and docs/reference/measurements.md say how long it takes."""
 
 
 @pytest.fixture
