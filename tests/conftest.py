@@ -5,11 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 pytest_plugins = ["tests.failure_logs", "tests.temporary_postgres", "tests.sample_data"]
 
 _ROOT = Path(__file__).parents[1]
+
+# How long an example takes says nothing on a machine that others use: neither a deadline nor "too slow".
+settings.register_profile(
+    "headrace", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("headrace")
 
 
 class PackageScheduling(LoadScopeScheduling):
