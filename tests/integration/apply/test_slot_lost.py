@@ -15,7 +15,7 @@ from tests.integration.lifecycle.small_project import eventually
 pytestmark = pytest.mark.engines
 
 LIMIT_MB = 160
-TOLD_WITHIN_S = 60.0
+TOLD_WITHIN_S = 180.0
 
 
 def told(project: RunningProject) -> set[str]:
