@@ -26,6 +26,8 @@ TABLE = "accounts"
 GROUPS = 8
 WEIGHT = 7
 BATCH = 30
+POLL_PAUSE_S = 0.02
+"""Between two questions of a reader: six that never pause leave the writer no processor to keep its pace."""
 
 
 def create_accounts(connection: psycopg.Connection, keys: int) -> None:
@@ -118,6 +120,7 @@ class Readers:
                 self.findings.answered[name] = self.findings.answered.get(name, 0) + 1
                 if wrong is not None:
                     self.findings.wrong.append(f"{name}: {wrong}")
+                time.sleep(POLL_PAUSE_S)
 
     def _count(self, query: QueryClient) -> str | None:
         return self._equals(query.run(f"SELECT COUNT(*) FROM {TABLE}").rows[0][0], self._writer.keys)

@@ -12,7 +12,7 @@ from headrace.engines import runtime
 from headrace.engines.process import ProcessIdentity, wait_gone
 from headrace.engines.record import EngineState
 
-ENGINES = ("postgres", "kafka", "connect", "zookeeper", "pinot")
+KILLED = ("pinot", "kafka", "zookeeper", "connect", "postgres", "supervisor")
 BACK_WITHIN_S = 240.0
 GONE_WITHIN_S = 20.0
 

@@ -21,9 +21,9 @@ def test_the_invariants_hold_in_every_snapshot_of_the_source(postgres_server):
         writer = Writer(connection, KEYS, 2000.0)
         thread = threading.Thread(target=writer.run, args=(stop,), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 60
         snapshots = 0
-        while time.monotonic() < deadline:
+        while (snapshots <= 20 or writer.committed <= 1000) and time.monotonic() < deadline:
             found = reader.execute(
                 f"SELECT count(*), sum(weight), count(DISTINCT id), count(*) FILTER (WHERE grp < {GROUPS})"
                 f" FROM {TABLE}"

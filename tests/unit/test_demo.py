@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from headrace.cli import demo_shop
+from headrace.cli import demo_live, demo_shop
+from headrace.cli.demo_live import Live
 from headrace.cli.demo_story import TABLE, VIEW, LiveRun, Story
 from headrace.hops.transform.views import form_errors
 from headrace.names import TableName
@@ -43,6 +47,25 @@ def test_every_line_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert any("123,456,789.12" in line for line in told)
     assert any(line.endswith("revenue_by_day   1,234,567 rows  equal, a view") for line in told)
     assert [line for line in told if len(line) > 80] == []
+
+
+class SlowAnswers:
+    """A query client whose answers take longer than what is left of the demonstration."""
+
+    def run(self, sql: str) -> SimpleNamespace:
+        time.sleep(0.5)
+        return SimpleNamespace(rows=[[1]])
+
+
+def test_the_kill_comes_however_slow_the_answers_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo_live, "_REPORT_EVERY_S", 0.1)
+    monkeypatch.setattr(Live, "_kill_pinot", lambda *_: 3.5)
+    run, live = LiveRun(), Live(None, Story(json=False), views=False)  # type: ignore[arg-type]
+    live._narrate(run, SlowAnswers(), 0.4, True, threading.Event())  # type: ignore[arg-type]
+    assert run.killed_for_s == 3.5
+    assert capsys.readouterr().out.count("\n") > 2
 
 
 def test_a_difference_is_not_called_equal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,14 +115,23 @@ class Live:
     def _narrate(
         self, run: LiveRun, query: QueryClient, seconds: float, chaos: bool, stop: threading.Event
     ) -> None:
-        """A line every two seconds: what Pinot answers, how fresh it is; the kill at half time."""
+        """A line every two seconds: what Pinot answers, how fresh it is; the kill at half time.
+
+        The kill comes too where one slow answer lasts from before half time to after the end.
+        """
         self.story.heading(self.views)
-        began, killed = time.monotonic(), False
+        began, kill_due = time.monotonic(), chaos
         told, trend = dict.fromkeys(run.times_ms, 0), list[float]()
-        while not stop.wait(_REPORT_EVERY_S) and time.monotonic() - began < seconds:
-            if chaos and not killed and time.monotonic() - began > seconds / 2:
-                killed = True
+
+        def to_half_s() -> float:
+            return max(0.0, began + seconds / 2 - time.monotonic())
+
+        while not stop.wait(min(_REPORT_EVERY_S, to_half_s()) if kill_due else _REPORT_EVERY_S):
+            if kill_due and to_half_s() == 0:
+                kill_due = False
                 run.killed_for_s = self._kill_pinot(query)
+            elif not kill_due and time.monotonic() - began >= seconds:
+                break
             [[orders]] = query.run("SELECT COUNT(*) FROM orders").rows
             revenue = query.run(_LAST_DAY).rows[0][0] if self.views else None
             lately = {way: times[told.get(way, 0) :] for way, times in run.times_ms.items()}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from headrace.hops.capture.client import ConnectClient
+from headrace.hops.source.probe import NEARLY_LOST_FRACTION
 from headrace.names import CaptureNames
 from tests.integration.apply.project import RunningProject
 from tests.integration.lifecycle.small_project import eventually
 
 pytestmark = pytest.mark.engines
+
+LIMIT_MB = 160
+TOLD_WITHIN_S = 180.0
 
 
 def told(project: RunningProject) -> set[str]:
@@ -25,31 +28,31 @@ def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None
     opened.apply()
     (number,) = project.generations("orders")
     names = CaptureNames(project.name, number)
-    slot = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
+    slot = f"FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
 
     def fill_wal() -> None:
         message = "SELECT pg_logical_emit_message(false, 'test', 'a segment')"
         project.execute(message, "SELECT pg_switch_wal()", "CHECKPOINT")
 
+    def near() -> bool:
+        ((safe_bytes,),) = project.source(f"SELECT safe_wal_size {slot}")
+        return int(str(safe_bytes)) < NEARLY_LOST_FRACTION * LIMIT_MB * 2**20
+
+    def lost() -> bool:
+        return project.source(f"SELECT wal_status {slot}") == [("lost",)]
+
     with ConnectClient(opened.endpoints.connect_url) as connect:
         connect.stop(names.connector)
-    eventually(lambda: project.source(slot) == [(False,)])
-    project.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '160MB'", "SELECT pg_reload_conf()")
+    eventually(lambda: project.source(f"SELECT active {slot}") == [(False,)])
+    project.execute(f"ALTER SYSTEM SET max_slot_wal_keep_size = '{LIMIT_MB}MB'", "SELECT pg_reload_conf()")
+    eventually(lambda: project.source(f"SELECT safe_wal_size IS NOT NULL {slot}") == [(True,)])
     try:
-        for _ in range(5):
-            fill_wal()
-        for _ in range(6):
-            if "slot-nearly-lost" in told(project):
-                break
-            fill_wal()
-            time.sleep(1.5)
-        assert "slot-nearly-lost" in told(project)
-        for _ in range(12):
-            if "slot-lost" in told(project):
-                break
-            fill_wal()
-            time.sleep(1)
-        eventually(lambda: "slot-lost" in told(project))
+        # A segment of 16 MB each time: the next one is still far from losing it.
+        eventually(lambda: near() or fill_wal(), TOLD_WITHIN_S)
+        eventually(lambda: "slot-nearly-lost" in told(project), TOLD_WITHIN_S)
+        assert not lost()
+        eventually(lambda: lost() or fill_wal(), TOLD_WITHIN_S)
+        eventually(lambda: "slot-lost" in told(project), TOLD_WITHIN_S)
         project.execute("INSERT INTO orders VALUES (1001, 'nobody carried this')")
         (table,) = json.loads(project.run("status", "--json")[1])["tables"]
         assert table["exact"] is False

@@ -64,7 +64,6 @@ def test_a_broker_that_says_nothing_is_no_empty_topic(
     capture = bench.capture(contract("heard"))
     bench.final_verdict(capture)
     topic = capture.names.topic(capture.contracts[0].table)
-    monkeypatch.setattr(tail, "POLL_S", 1.0)
 
     with tail.TopicTail(bench.kafka, topic) as reading:
         newest = reading.last()
@@ -74,6 +73,7 @@ def test_a_broker_that_says_nothing_is_no_empty_topic(
         try:
             with monkeypatch.context() as patched:  # it stops once it has said where the topic ends
                 patched.setattr(bench.kafka, "offsets", lambda _, edge: edges[edge])
+                patched.setattr(tail, "POLL_S", 1.0)
                 with pytest.raises(HeadraceError) as silent:
                     reading.last()
         finally:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import psutil
@@ -89,12 +89,14 @@ class RunningEngines:
 
     def listening(self) -> dict[str, set[str]]:
         """By engine, the addresses its processes listen on."""
-        return {
-            name: {
-                connection.laddr.ip
-                for member in [psutil.Process(process.pid), *psutil.Process(process.pid).children()]
-                for connection in member.net_connections("tcp")
-                if connection.status == psutil.CONN_LISTEN
-            }
-            for name, process in self.processes.items()
-        }
+        return {name: _listening(psutil.Process(process.pid)) for name, process in self.processes.items()}
+
+
+def _listening(process: psutil.Process) -> set[str]:
+    found: set[str] = set()
+    for member in [process, *process.children()]:
+        # A child may end between being listed and being asked (PostgreSQL's workers come and go).
+        with suppress(psutil.NoSuchProcess) if member != process else nullcontext():
+            connections = member.net_connections("tcp")
+            found |= {one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN}
+    return found

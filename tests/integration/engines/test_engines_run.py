@@ -90,7 +90,7 @@ EXPECTED_BROKER = {
 
 
 def test_connect_offers_debezium_and_exactly_once(engines: RunningEngines) -> None:
-    plugins = httpx.get(f"{engines.endpoints.connect_url}/connector-plugins").json()
+    plugins = httpx.get(f"{engines.endpoints.connect_url}/connector-plugins", timeout=60).json()
     assert "io.debezium.connector.postgresql.PostgresConnector" in {plugin["class"] for plugin in plugins}
     configuration = engines.folder.root / "config" / "connect" / "worker.properties"
     assert "exactly.once.source.support=enabled" in configuration.read_text()

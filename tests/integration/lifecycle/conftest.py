@@ -21,7 +21,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[C
     def make(name: str) -> SmallProject:
         directory = tmp_path / name
         directory.mkdir()
-        project = SmallProject(directory.resolve(), tmp_path / "home")
+        project = SmallProject(directory.resolve())
         made.append(project)
         return project
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from headrace.engines.folder import ProjectFolder
+from headrace.engines.installation import headrace_home
 from headrace.engines.lifecycle import Event
 from headrace.engines.process import ProcessIdentity, marked
 from headrace.engines.record import EngineRecord, EngineState, read_engines
@@ -31,8 +32,10 @@ def eventually(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
 
 @dataclass
 class SmallProject:
+    """Its ports are registered where those of all engines on this machine are, or they might be the same."""
+
     directory: Path
-    home: Path
+    home: Path = field(default_factory=headrace_home)
     policy: RestartPolicy = field(
         default_factory=lambda: RestartPolicy(deaths=4, window_s=60.0, first_delay_s=0.1)
     )

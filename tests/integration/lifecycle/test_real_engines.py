@@ -203,12 +203,12 @@ def test_a_column_added_at_the_source_makes_the_table_not_exact(project: RealPro
         assert applied.returncode == 0, applied.stderr
         assert served()["exact"] is True
         source.execute("ALTER TABLE orders ADD COLUMN note text")
-        eventually(lambda: served()["exact"] is False, 5.0)
+        eventually(lambda: served()["exact"] is False, PATIENCE_S)
         told = "public.orders has changed: column-added (note text)"
         assert served()["inexact"] == [told]
         assert f"! orders is not exact: {told}" in project.headrace("status").stdout
         project.headrace("apply", "--yes")
-        eventually(lambda: served()["exact"] is True, 5.0)
+        eventually(lambda: served()["exact"] is True, PATIENCE_S)
     project.headrace("destroy", "--yes")
 
 

@@ -25,6 +25,7 @@ from headrace.hops.serve.resource import ServedTable, wait_until_consuming
 from headrace.names import CaptureNames
 from tests.integration.engines.running import RunningEngines
 from tests.integration.present.running import RunningSuperset, running_superset
+from tests.integration.serve.answering import wait_until_answered
 from tests.integration.serve.envelopes import EnvelopeWriter
 from tests.unit.present.contracts import ORDERS
 
@@ -80,6 +81,7 @@ class Bench:
         table = ServedTable(self.pinot, ORDERS, names, Placement(bootstrap), Status.LIVE)
         table.apply()
         wait_until_consuming(self.pinot, table.name)
+        wait_until_answered(self.pinot, table.name)
         self.tables.append(table)
         writer = EnvelopeWriter(bootstrap, topic, ORDERS)
         self.generations[number] = writer

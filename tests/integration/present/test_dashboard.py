@@ -199,7 +199,7 @@ def test_a_wrong_password_is_one_clear_error(filled: Bench) -> None:
 
 def test_nobody_reads_or_writes_without_a_login_or_its_token(filled: Bench) -> None:
     url = filled.superset.url
-    with httpx.Client(base_url=url, trust_env=False) as stranger:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as stranger:
         for path in ("dashboard", "chart", "dataset", "database"):
             assert stranger.get(f"/api/v1/{path}/").status_code == 401
         assert stranger.post("/api/v1/chart/data", json={}).status_code in {400, 401}

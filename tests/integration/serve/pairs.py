@@ -20,6 +20,7 @@ from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.render import Placement, Status
 from headrace.hops.serve.resource import ServedTable, wait_until_consuming
 from headrace.names import CaptureNames, TableName
+from tests.integration.serve.answering import wait_until_answered
 from tests.integration.serve.envelopes import EnvelopeWriter
 
 Row = Mapping[str, object]
@@ -126,6 +127,7 @@ def open_pair(
         served = ServedTable(pinot, contract, names, Placement(engines.kafka_bootstrap), Status.LIVE)
         served.apply()
         wait_until_consuming(pinot, served.name)
+        wait_until_answered(pinot, served.name)
         with psycopg.connect(**engines.source.conninfo(), autocommit=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(_create_statement(contract))

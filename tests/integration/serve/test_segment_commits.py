@@ -30,6 +30,7 @@ from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.resource import wait_until_consuming
 from headrace.spec.load import load
 from tests.faults.kills import kill, wait_until_back
+from tests.integration.serve.answering import wait_until_answered
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.running_engines import running_engines
 
@@ -163,6 +164,7 @@ def test_a_partition_whose_first_segment_was_committed_empty_is_answered(
         assert count(pair, after=pair.writer.offset) == ROWS
         project = open_project(engines_folder)
         wait_until_back(project, "pinot", kill(project, "pinot"))
+        wait_until_answered(pair.pinot, pair.physical)
         assert count(pair, after=pair.writer.offset) == ROWS
 
 
@@ -226,11 +228,13 @@ def test_killed_between_the_steps_of_a_commit(
     """
     project = open_project(engines_folder)
     with ZooKeeperClient(read_ports(ProjectFolder.of(engines_folder))["zookeeper"]) as zookeeper:
-        force_commit(pair)
+        wait_until_consuming(pair.pinot, pair.physical)
         (full,) = pair.pinot.segments(pair.physical)
         before = stored(zookeeper, pair, "IDEALSTATES")
+        pair.pinot.force_commit(pair.physical)
+        deadline = time.monotonic() + 90
         while (after := stored(zookeeper, pair, "IDEALSTATES"))["mapFields"].keys() == {full}:
-            pass
+            assert time.monotonic() < deadline, "the segment was not committed"
         (following,) = after["mapFields"].keys() - {full}
         killed = kill(project, "pinot")
         store(zookeeper, pair, before, "IDEALSTATES")
@@ -239,6 +243,7 @@ def test_killed_between_the_steps_of_a_commit(
         assert stored(zookeeper, pair, "PROPERTYSTORE/SEGMENTS", full)["simpleFields"][STATUS] == "DONE"
     pair.put("c", [{"id": ROWS, "qty": 1}])
     wait_until_back(project, "pinot", killed)
+    wait_until_answered(pair.pinot, pair.physical)
     assert count(pair, after=pair.writer.offset) == ROWS + 1
     pair.commit()
     pair.put("c", [{"id": ROWS + 1, "qty": 1}])

@@ -103,6 +103,7 @@ def test_identity_waits_for_a_lock_but_not_in_everybodys_way(
             resource.apply()
         assert caught.value.code == "source-table-locked"
         assert str(holder.connection.info.backend_pid) in str(caught.value.cause)
+        monkeypatch.setattr(locking, "LOCK_TIMEOUT_MS", 2000)  # free soon, on a slow machine too
         release = threading.Timer(0.5, holder.connection.execute, ("COMMIT",))
         release.start()
         resource.apply()

@@ -80,6 +80,7 @@ def test_a_transaction_that_has_written_is_waited_for(
             unpublish(published, NAME, TABLE)
         assert caught.value.code == "source-table-locked"
         assert published_tables(published) == ["t", "u"]
+        monkeypatch.setattr(locking, "LOCK_TIMEOUT_MS", 2000)  # free soon, on a slow machine too
         began = time.monotonic()
         done = threading.Timer(0.3, writer.execute, ("COMMIT",))
         done.start()

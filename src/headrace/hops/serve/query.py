@@ -100,17 +100,21 @@ class QueryClient:
         Args:
             prepared: by `prepare`.
             after: partition to offset: wait until Pinot has indexed everything below.
-            timeout_s: for each try; a failure that passes by itself is tried again for 2 s.
+            timeout_s: for each try; a failure that passes by itself is tried again for 2 s after the first
+                one, and once at least.
 
         Raises:
             SwitchedError: `query-switched`, only with `after`: another generation has become the live one.
         """
-        deadline = time.monotonic() + RETRY_S
+        deadline: float | None = None
         while True:
             try:
                 return self._once(prepared, after, timeout_s)
             except (answer.Transient, answer.Unserved):
-                if time.monotonic() > deadline:
+                # From the first failure: a try may itself take longer than all of that.
+                now = time.monotonic()
+                deadline = now + RETRY_S if deadline is None else deadline
+                if now > deadline:
                     raise
             time.sleep(RETRY_PAUSE_S)
             again = self._again(prepared)
