@@ -71,6 +71,10 @@ final class SegmentSnapshot {
   private void requireComplete(String tableName, int partitionId, ArrivalPartition partition, Progress progress) {
     if (!progress.caughtUp()) {
       _complete.remove(partitionId);
+      String lost = progress.lost();
+      if (lost != null) {
+        throw NotAnswerable.logLost(tableName, partitionId, lost);
+      }
       throw catchingUp(tableName, partitionId);
     }
     if (_complete.contains(partitionId)) {
