@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 
 from headrace.apply.project import open_project
 from headrace.contract import Column, Conversion
@@ -164,6 +165,19 @@ def test_a_partition_whose_first_segment_was_committed_empty_is_answered(
         project = open_project(engines_folder)
         wait_until_back(project, "pinot", kill(project, "pinot"))
         assert count(pair, after=pair.writer.offset) == ROWS
+
+
+def test_a_segment_goes_past_what_needs_no_row_at_its_beginning(engines: Endpoints) -> None:
+    """Else it would stand before a marker or a tombstone that retention removes, and take the log for lost."""
+    with open_pair(engines, f"past_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
+        producer = Producer({"bootstrap.servers": engines.kafka_bootstrap})
+        producer.produce(pair.writer.topic, key=b"{}", value=None, partition=0)
+        assert producer.flush(30) == 0
+        url = f"{engines.pinot_controller_url}/tables/{pair.physical}/consumingSegmentsInfo"
+        deadline = time.monotonic() + 30
+        while '{"0":"1"}' not in (said := httpx.get(url, timeout=30).text):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
 
 
 def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterwards(

@@ -66,7 +66,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
       if (_progress.lost() != null) {
         return pause(startOffset, LOST_LOG_PAUSE_MS);
       }
-      return poll(endOffset, timeoutMs);
+      return poll(startOffset, endOffset, timeoutMs);
     } catch (OffsetOutOfRangeException e) {
       lose("offset " + startOffset + " is not in the log any more");
       return pause(startOffset, LOST_LOG_PAUSE_MS);
@@ -81,7 +81,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
     return fetchMessages(new LongMsgOffset(startOffset), new LongMsgOffset(endOffset), timeoutMs);
   }
 
-  private CommittedBatch poll(long endOffset, int timeoutMs) {
+  private CommittedBatch poll(long startOffset, long endOffset, int timeoutMs) {
     long deadlineNs = System.nanoTime() + Duration.ofMillis(timeoutMs).toNanos();
     long before = _position;
     List<ConsumerRecord<String, Bytes>> records;
@@ -98,7 +98,8 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
       _hasReturnedRecords = true;
       _resumeFrom = records.get(records.size() - 1).offset() + 1;
     }
-    return new CommittedBatch(records, _position, _hasReturnedRecords);
+    // Past what needs no row, also at a segment's beginning: the log may be cut off there, and nothing is lost by it.
+    return new CommittedBatch(records, _position, _hasReturnedRecords || _position > startOffset);
   }
 
   private static List<ConsumerRecord<String, Bytes>> withValues(List<ConsumerRecord<String, Bytes>> records,
