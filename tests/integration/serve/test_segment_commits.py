@@ -168,7 +168,7 @@ def test_a_partition_whose_first_segment_was_committed_empty_is_answered(
 
 
 def test_a_segment_goes_past_what_needs_no_row_at_its_beginning(engines: Endpoints) -> None:
-    """Else it would stand before a marker or a tombstone that retention removes, and take the log for lost."""
+    """Else it would stand before a marker or a tombstone that retention removes, and take the log as lost."""
     with open_pair(engines, f"past_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
         producer = Producer({"bootstrap.servers": engines.kafka_bootstrap})
         producer.produce(pair.writer.topic, key=b"{}", value=None, partition=0)
@@ -227,6 +227,35 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
             assert answers == sorted(answers)
         said = (folder / ".headrace" / "logs" / "pinot.log").read_text()
         assert "reading it again" in said
+
+
+def test_a_segment_that_could_not_be_built_is_built_when_it_can_be(engines_folder: Path, pair: Pair) -> None:
+    """A full disk, here a file where the building has its folder; the partition is read on meanwhile."""
+    (building,) = (engines_folder / ".headrace").rglob(f"{pair.physical}_REALTIME/_tmp")
+    aside = building.rename(building.with_name("_aside"))
+    building.touch()
+    force_commit(pair)
+    wait_until_said(engines_folder, "cannot be built")
+    pair.put("c", [{"id": ROWS, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 1
+    building.unlink()
+    aside.rename(building)
+    deadline = time.monotonic() + 90
+    while len(pair.pinot.segments(pair.physical)) == 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    pair.put("c", [{"id": ROWS + 1, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 2
+    pair.commit()
+
+
+def wait_until_said(engines_folder: Path, text: str) -> None:
+    """By Pinot, in its log."""
+    log = engines_folder / ".headrace" / "logs" / "pinot.log"
+    deadline = time.monotonic() + 60
+    while text not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("next_made", [False, True])

@@ -14,15 +14,19 @@ import org.apache.pinot.segment.local.segment.index.loader.IndexLoadingConfig;
 import org.apache.pinot.spi.config.table.TableConfig;
 import org.apache.pinot.spi.data.Schema;
 import org.apache.pinot.spi.stream.LongMsgOffset;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A consuming segment that has its successor read on while it is built and committed.
  *
  * <p>Promise: it asks the table for the successor when its last row is indexed and before it is built; it commits within
  * the minute the successor is named by; and as a successor it asks for its own commit only once the controller knows it.
- * In bulk it takes more rows than declared ({@link FlushPoint}).
+ * A build that fails is done again until it succeeds. In bulk it takes more rows than declared ({@link FlushPoint}).
  */
 final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
+  private static final Logger LOGGER = LoggerFactory.getLogger(PauselessSegmentDataManager.class);
+  private static final long BUILD_AGAIN_MS = 10_000;
   private final PauselessTableDataManager _table;
   private final SegmentZKMetadata _metadata;
   private final ArrivalPartition _partition;
@@ -130,6 +134,12 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
       }
     }
     SegmentBuildDescriptor built = super.buildSegmentInternal(forCommit);
+    // Pinot would give the segment up for good, and its partition would stand still.
+    while (built == null && forCommit && _stopping.getCount() > 0) {
+      LOGGER.warn("{} cannot be built (no disk space?), trying again in {} ms", getSegmentName(), BUILD_AGAIN_MS);
+      pause(BUILD_AGAIN_MS);
+      built = super.buildSegmentInternal(true);
+    }
     if (built != null && minute != null) {
       pause(minute.waitMs(System.currentTimeMillis()));
     }
