@@ -6,6 +6,8 @@ And a commit that was cut off is taken back at the next start.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 import uuid
@@ -30,7 +32,7 @@ from headrace.hops.serve import probe
 from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.resource import wait_until_consuming
 from headrace.spec.load import load
-from tests.faults.kills import kill, wait_until_back
+from tests.faults.kills import kill, pid_of, wait_until_back
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.running_engines import running_engines
 
@@ -247,6 +249,29 @@ def test_a_segment_that_could_not_be_built_is_built_when_it_can_be(engines_folde
     pair.put("c", [{"id": ROWS + 1, "qty": 1}])
     assert count(pair, after=pair.writer.offset) == ROWS + 2
     pair.commit()
+
+
+def test_nothing_is_committed_while_kafka_is_away(
+    engines: Endpoints, engines_folder: Path, pair: Pair
+) -> None:
+    """The controller would stop half way, with nobody consuming."""
+    (full,) = pair.pinot.segments(pair.physical)
+    pid = pid_of(open_project(engines_folder), "kafka")
+    assert pid is not None
+    wait_until_consuming(pair.pinot, pair.physical)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        pair.pinot.force_commit(pair.physical)
+        wait_until_said(engines_folder, f"{full} is not committed yet")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    pair.put("c", [{"id": ROWS, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 1
+    deadline = time.monotonic() + 90
+    while len(pair.pinot.segments(pair.physical)) == 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert end_offset(engines, pair, full) == ROWS
 
 
 def wait_until_said(engines_folder: Path, text: str) -> None:
