@@ -182,6 +182,21 @@ def test_a_segment_goes_past_what_needs_no_row_at_its_beginning(engines: Endpoin
             time.sleep(0.2)
 
 
+def test_a_committed_segment_that_is_unloaded_for_a_moment_is_missed(engines: Endpoints, pair: Pair) -> None:
+    """Pinot takes it off and loads it again; no answer lacks its rows, nor brings back what it deletes."""
+    pair.commit()
+    pair.put("d", [{"id": 0, "qty": 0}])
+    pair.commit()
+    assert count(pair, after=pair.writer.offset) == ROWS - 1
+    committed = sorted(pair.pinot.segments(pair.physical))[:2]
+    url = f"{engines.pinot_controller_url}/segments/{pair.physical}_REALTIME"
+    with counting(pair) as answers:
+        for segment in committed:
+            httpx.post(f"{url}/{segment}/reset", timeout=60).raise_for_status()
+        assert count(pair, after=pair.writer.offset) == ROWS - 1
+    assert set(answers) == {ROWS - 1}
+
+
 def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterwards(
     engines: Endpoints,
 ) -> None:

@@ -185,6 +185,13 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
     super.removeSegment(segmentName);
   }
 
+  /** Null when the table is being removed. */
+  @Nullable
+  Assignment assignment() {
+    IdealState ideal = HelixHelper.getTableIdealState(_helixManager, _tableNameWithType);
+    return ideal == null ? null : new Assignment(ideal.getRecord().getMapFields(), _instanceId);
+  }
+
   private boolean isPaused() {
     IdealState ideal = HelixHelper.getTableIdealState(_helixManager, _tableNameWithType);
     return ideal == null || Boolean.parseBoolean(ideal.getRecord().getSimpleField(PAUSED));

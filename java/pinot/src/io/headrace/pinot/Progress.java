@@ -100,6 +100,11 @@ final class Progress {
     _restarts++;
   }
 
+  /** A committed segment goes: answered is what it leaves only if the table is to have it no more. */
+  synchronized void unload() {
+    _restarts++;
+  }
+
   /** How often rows were taken away: what was frozen across such a moment is not to be answered from. */
   synchronized int restarts() {
     return _restarts;

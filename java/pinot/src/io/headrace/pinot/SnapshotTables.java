@@ -48,7 +48,8 @@ final class SnapshotTables {
   }
 
   private static TableDataManager over(TableDataManager table, InstanceDataManager instance) {
-    SegmentSnapshot snapshot = new SegmentSnapshot(table, instance.getPropertyStore());
+    SegmentSnapshot snapshot =
+        new SegmentSnapshot(table, instance.getPropertyStore(), ((PauselessTableDataManager) table)::assignment);
     return proxy(TableDataManager.class, (self, method, arguments) -> {
       switch (method.getName()) {
         case "acquireSegments":
