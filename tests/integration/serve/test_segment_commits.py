@@ -6,6 +6,8 @@ And a commit that was cut off is taken back at the next start.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 import uuid
@@ -16,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 
 from headrace.apply.project import open_project
 from headrace.contract import Column, Conversion
@@ -29,7 +32,7 @@ from headrace.hops.serve import probe
 from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.resource import wait_until_consuming
 from headrace.spec.load import load
-from tests.faults.kills import kill, wait_until_back
+from tests.faults.kills import kill, pid_of, wait_until_back
 from tests.integration.serve.answering import wait_until_answered
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.running_engines import running_engines
@@ -168,6 +171,34 @@ def test_a_partition_whose_first_segment_was_committed_empty_is_answered(
         assert count(pair, after=pair.writer.offset) == ROWS
 
 
+def test_a_segment_goes_past_what_needs_no_row_at_its_beginning(engines: Endpoints) -> None:
+    """Else it would stand before a marker or a tombstone that retention removes, and take the log as lost."""
+    with open_pair(engines, f"past_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
+        producer = Producer({"bootstrap.servers": engines.kafka_bootstrap})
+        producer.produce(pair.writer.topic, key=b"{}", value=None, partition=0)
+        assert producer.flush(30) == 0
+        url = f"{engines.pinot_controller_url}/tables/{pair.physical}/consumingSegmentsInfo"
+        deadline = time.monotonic() + 30
+        while '{"0":"1"}' not in (said := httpx.get(url, timeout=30).text):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+
+
+def test_a_committed_segment_that_is_unloaded_for_a_moment_is_missed(engines: Endpoints, pair: Pair) -> None:
+    """Pinot takes it off and loads it again; no answer lacks its rows, nor brings back what it deletes."""
+    pair.commit()
+    pair.put("d", [{"id": 0, "qty": 0}])
+    pair.commit()
+    assert count(pair, after=pair.writer.offset) == ROWS - 1
+    committed = sorted(pair.pinot.segments(pair.physical))[:2]
+    url = f"{engines.pinot_controller_url}/segments/{pair.physical}_REALTIME"
+    with counting(pair) as answers:
+        for segment in committed:
+            httpx.post(f"{url}/{segment}/reset", timeout=60).raise_for_status()
+        assert count(pair, after=pair.writer.offset) == ROWS - 1
+    assert set(answers) == {ROWS - 1}
+
+
 def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterwards(
     engines: Endpoints,
 ) -> None:
@@ -215,6 +246,58 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
             assert answers == sorted(answers)
         said = (folder / ".headrace" / "logs" / "pinot.log").read_text()
         assert "reading it again" in said
+
+
+def test_a_segment_that_could_not_be_built_is_built_when_it_can_be(engines_folder: Path, pair: Pair) -> None:
+    """A full disk, here a file where the building has its folder; the partition is read on meanwhile."""
+    (building,) = (engines_folder / ".headrace").rglob(f"{pair.physical}_REALTIME/_tmp")
+    aside = building.rename(building.with_name("_aside"))
+    building.touch()
+    force_commit(pair)
+    wait_until_said(engines_folder, "cannot be built")
+    pair.put("c", [{"id": ROWS, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 1
+    building.unlink()
+    aside.rename(building)
+    deadline = time.monotonic() + 90
+    while len(pair.pinot.segments(pair.physical)) == 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    pair.put("c", [{"id": ROWS + 1, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 2
+    pair.commit()
+
+
+def test_nothing_is_committed_while_kafka_is_away(
+    engines: Endpoints, engines_folder: Path, pair: Pair
+) -> None:
+    """The controller would stop half way, with nobody consuming."""
+    (full,) = pair.pinot.segments(pair.physical)
+    pid = pid_of(open_project(engines_folder), "kafka")
+    assert pid is not None
+    wait_until_consuming(pair.pinot, pair.physical)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        pair.pinot.force_commit(pair.physical)
+        wait_until_said(engines_folder, f"{full} is not committed yet")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    pair.put("c", [{"id": ROWS, "qty": 1}])
+    assert count(pair, after=pair.writer.offset) == ROWS + 1
+    deadline = time.monotonic() + 90
+    while len(pair.pinot.segments(pair.physical)) == 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert end_offset(engines, pair, full) == ROWS
+
+
+def wait_until_said(engines_folder: Path, text: str) -> None:
+    """By Pinot, in its log."""
+    log = engines_folder / ".headrace" / "logs" / "pinot.log"
+    deadline = time.monotonic() + 60
+    while text not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("next_made", [False, True])

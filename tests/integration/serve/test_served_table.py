@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from headrace.apply.project import open_project
 from headrace.contract import Column, Conversion, TableContract
 from headrace.endpoints import Endpoints
 from headrace.errors import HeadraceError
 from headrace.hops.serve import directory, probe
 from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.render import Placement, Status
 from headrace.hops.serve.resource import ServedTable, wait_until_consuming
 from headrace.names import CaptureNames, TableName
+from tests.faults.kills import pid_of
+from tests.integration.serve.pairs import open_pair
 
 pytestmark = pytest.mark.engines
 
@@ -124,3 +131,30 @@ def test_deleting_twice(made: Made) -> None:
     assert made.table.read() is None
     assert made.pinot.schema(made.table.name) is None
     made.table.delete()
+
+
+def test_what_pinot_keeps_of_a_table_goes_with_it(engines: Endpoints, engines_folder: Path) -> None:
+    """Every resync deletes a generation; its keys are the larger part of Pinot's memory."""
+    pid = pid_of(open_project(engines_folder), "pinot")
+    assert pid is not None
+    columns = (Column("id", "bigint", Conversion.LONG, False),)
+    name = f"table_{uuid.uuid4().hex[:8]}"
+    with open_pair(engines, name, columns) as pair:
+        pair.put("c", [{"id": 1}])
+        query = f"SELECT COUNT(*) FROM {name}"
+        assert QueryClient(pair.pinot, pair.project).run(query, after={0: 1}, timeout_s=30).rows == [(1,)]
+        kept = partitions_in_memory(pid)
+        assert kept > 0
+    deadline = time.monotonic() + 60
+    while partitions_in_memory(pid) >= kept:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def partitions_in_memory(pid: int) -> int:
+    """Live ones: the JVM collects its garbage before it counts."""
+    said = subprocess.run(
+        ["jcmd", str(pid), "GC.class_histogram"], check=True, capture_output=True, text=True
+    ).stdout
+    rows = [line.split() for line in said.splitlines()]
+    return sum(int(row[1]) for row in rows if "io.headrace.pinot.ArrivalPartition" in row)

@@ -55,6 +55,18 @@ def test_a_whole_answer_is_read() -> None:
             {
                 "exceptions": [
                     {
+                        "errorCode": 305,
+                        "message": "x:\nheadrace: log-lost: partition 0 of t: offset 5",
+                    }
+                ]
+            },
+            HeadraceError,
+            "log-lost",
+        ),
+        (
+            {
+                "exceptions": [
+                    {
                         "errorCode": 150,
                         "message": "SQLParsingError:\njava.util.ConcurrentModificationException",
                     }

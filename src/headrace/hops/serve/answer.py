@@ -57,7 +57,8 @@ def read(response: Json) -> Answer:
     Raises:
         Transient: servers or segments are missing for the moment, or a server is catching up.
         Unserved: nobody was asked.
-        HeadraceError: `query-rejected` for what Pinot refuses, `query-partial`, `query-failed` for the rest.
+        HeadraceError: `log-lost`; `query-rejected` for what Pinot refuses; `query-partial`, `query-timeout`,
+            `query-failed` for the rest.
     """
     _raise_exceptions(cast("list[dict[str, object]]", response.get("exceptions") or []))
     queried, responded = _number(response, "numServersQueried"), _number(response, "numServersResponded")
@@ -137,6 +138,13 @@ def _refusal(reason: str) -> HeadraceError:
             "Pinot did not reach the asked point in time",
             cause=reason,
             hint="see `headrace status` for how far it is; give it more with --timeout",
+        )
+    if reason.startswith("log-lost:"):
+        return HeadraceError(
+            "log-lost",
+            "rows of the log are gone that Pinot had not read",
+            cause=reason.removeprefix("log-lost:").strip(),
+            hint="`headrace apply` builds the table anew",
         )
     return Transient(
         "query-not-caught-up",

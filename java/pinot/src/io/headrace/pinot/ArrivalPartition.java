@@ -179,6 +179,13 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
       if (live == null || live.segment() != segment) {
         return; // replaced before: its documents live on in the segment that took its place
       }
+      // Before its rows go: who looks meanwhile gives no answer.
+      if (segment instanceof MutableSegment) {
+        // Rows readers have seen are gone until the log is read again.
+        Progress.of(_table, _partition).restart();
+      } else {
+        Progress.of(_table, _partition).unload();
+      }
       _segments.remove(sequence);
       for (Iterator<RowLocation> rows = _rows.values().iterator(); rows.hasNext();) {
         if (rows.next().segment() == live) {
@@ -186,8 +193,6 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
         }
       }
       if (segment instanceof MutableSegment) {
-        // Rows readers have seen are gone until the log is read again.
-        Progress.of(_table, _partition).restart();
         rebuild();
       }
     } finally {

@@ -49,6 +49,8 @@ public final class ArrivalUpsertMetadataManager extends BaseTableUpsertMetadataM
 
   @Override
   public void close() {
-    TABLES.remove(_tableNameWithType, this);
+    if (TABLES.remove(_tableNameWithType, this)) {
+      SnapshotTables.forget(_tableNameWithType);
+    }
   }
 }

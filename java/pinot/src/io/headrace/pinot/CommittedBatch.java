@@ -17,7 +17,8 @@ final class CommittedBatch implements MessageBatch<ConsumerRecord<String, Bytes>
 
   /**
    * @param nextOffset where the consumer stands, past any transaction markers behind the last record
-   * @param skipIdleSleep for an empty batch: say that something was read, so that Pinot's loop does not sleep 100 ms
+   * @param skipIdleSleep for an empty batch: say that something was read, so that Pinot's loop does not sleep 100 ms and
+   *     goes on from {@code nextOffset}
    */
   CommittedBatch(List<ConsumerRecord<String, Bytes>> records, long nextOffset, boolean skipIdleSleep) {
     _records = records;

@@ -30,6 +30,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
   private static final Duration MARKER_LOOK = Duration.ofMillis(2);
   private static final Duration END_OFFSET_TIMEOUT = Duration.ofSeconds(5);
   private static final int LOST_LOG_PAUSE_MS = 1000;
+  private static final int AWAY_PAUSE_MS = 100;
 
   private final Progress _progress;
   /** Where the Kafka consumer stands; everything below it was handed to Pinot or needs no row. */
@@ -38,7 +39,6 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
   private long _resumeFrom = -1;
   private boolean _hasReturnedRecords;
   private boolean _markersExpected;
-  private boolean _lost;
 
   CommittedConsumer(String clientId, StreamConfig streamConfig, int partition) {
     super(clientId, streamConfig, partition);
@@ -51,27 +51,28 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
     long startOffset = ((LongMsgOffset) startMsgOffset).getOffset();
     long endOffset = endMsgOffset == null ? Long.MAX_VALUE : ((LongMsgOffset) endMsgOffset).getOffset();
     boolean continues = startOffset == _resumeFrom || startOffset == _position;
+    if (_progress.lost() != null) {
+      return pause(startOffset, LOST_LOG_PAUSE_MS);
+    }
     // Pinot asks for the next batch only after it has indexed the last one.
     _progress.reached(continues ? _position : startOffset);
-    if (_lost) {
-      return pause(startOffset);
-    }
     try {
       if (!continues) {
         _consumer.seek(_topicPartition, startOffset);
         _position = startOffset;
         _resumeFrom = startOffset;
       }
-      learnTarget();
-      return poll(endOffset, timeoutMs);
+      learnTarget(startOffset);
+      if (_progress.lost() != null) {
+        return pause(startOffset, LOST_LOG_PAUSE_MS);
+      }
+      return poll(startOffset, endOffset, timeoutMs);
     } catch (OffsetOutOfRangeException e) {
-      LOGGER.error("offset {} of {} is not in the log any more: standing still until the table is rebuilt", startOffset,
-          _topicPartition);
-      _lost = true;
-      return pause(startOffset);
+      lose("offset " + startOffset + " is not in the log any more");
+      return pause(startOffset, LOST_LOG_PAUSE_MS);
     } catch (KafkaException e) {
       LOGGER.warn("cannot read {} at {}, trying again: {}", _topicPartition, startOffset, e.toString());
-      return pause(startOffset);
+      return pause(startOffset, AWAY_PAUSE_MS);
     }
   }
 
@@ -80,7 +81,7 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
     return fetchMessages(new LongMsgOffset(startOffset), new LongMsgOffset(endOffset), timeoutMs);
   }
 
-  private CommittedBatch poll(long endOffset, int timeoutMs) {
+  private CommittedBatch poll(long startOffset, long endOffset, int timeoutMs) {
     long deadlineNs = System.nanoTime() + Duration.ofMillis(timeoutMs).toNanos();
     long before = _position;
     List<ConsumerRecord<String, Bytes>> records;
@@ -97,7 +98,8 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
       _hasReturnedRecords = true;
       _resumeFrom = records.get(records.size() - 1).offset() + 1;
     }
-    return new CommittedBatch(records, _position, _hasReturnedRecords);
+    // Past what needs no row, also at a segment's beginning: the log may be cut off there, and nothing is lost by it.
+    return new CommittedBatch(records, _position, _hasReturnedRecords || _position > startOffset);
   }
 
   private static List<ConsumerRecord<String, Bytes>> withValues(List<ConsumerRecord<String, Bytes>> records,
@@ -111,19 +113,26 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
     return kept;
   }
 
-  private void learnTarget() {
+  private void learnTarget(long startOffset) {
     if (_progress.needsTarget()) {
       // With read_committed this is the last stable offset: readers before a crash cannot have seen more.
       Long end = _consumer.endOffsets(Collections.singleton(_topicPartition), END_OFFSET_TIMEOUT).get(_topicPartition);
-      if (end != null) {
+      if (end != null && end < startOffset) {
+        lose("the log ends at offset " + end + ", it was read up to " + startOffset);
+      } else if (end != null) {
         _progress.setTarget(end);
       }
     }
   }
 
-  private CommittedBatch pause(long startOffset) {
+  private void lose(String reason) {
+    LOGGER.error("{}: {}; standing still until the table is built anew", _topicPartition, reason);
+    _progress.lose(reason);
+  }
+
+  private static CommittedBatch pause(long startOffset, int pauseMs) {
     try {
-      Thread.sleep(_lost ? LOST_LOG_PAUSE_MS : 100);
+      Thread.sleep(pauseMs);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

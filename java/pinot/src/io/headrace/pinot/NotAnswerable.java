@@ -7,4 +7,9 @@ final class NotAnswerable extends RuntimeException {
   NotAnswerable(String message) {
     super(message, null, false, false);
   }
+
+  /** {@code answer.py} knows it by its second word: it does not pass by itself. */
+  static NotAnswerable logLost(String tableName, int partition, String reason) {
+    return new NotAnswerable("headrace: log-lost: partition " + partition + " of " + tableName + ": " + reason);
+  }
 }

@@ -14,19 +14,29 @@ import org.apache.pinot.segment.local.segment.index.loader.IndexLoadingConfig;
 import org.apache.pinot.spi.config.table.TableConfig;
 import org.apache.pinot.spi.data.Schema;
 import org.apache.pinot.spi.stream.LongMsgOffset;
+import org.apache.pinot.spi.stream.StreamConfig;
+import org.apache.pinot.spi.stream.StreamConsumerFactoryProvider;
+import org.apache.pinot.spi.stream.StreamMetadataProvider;
+import org.apache.pinot.spi.utils.IngestionConfigUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A consuming segment that has its successor read on while it is built and committed.
  *
  * <p>Promise: it asks the table for the successor when its last row is indexed and before it is built; it commits within
  * the minute the successor is named by; and as a successor it asks for its own commit only once the controller knows it.
- * In bulk it takes more rows than declared ({@link FlushPoint}).
+ * A build that fails is done again until it succeeds. In bulk it takes more rows than declared ({@link FlushPoint}).
  */
 final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
+  private static final Logger LOGGER = LoggerFactory.getLogger(PauselessSegmentDataManager.class);
+  private static final long BUILD_AGAIN_MS = 10_000;
+  private static final long KAFKA_TIMEOUT_MS = 5_000;
   private final PauselessTableDataManager _table;
   private final SegmentZKMetadata _metadata;
   private final ArrivalPartition _partition;
   private final FlushPoint _flush;
+  private final StreamConfig _stream;
   private final CountDownLatch _known = new CountDownLatch(1);
   private final CountDownLatch _stopping = new CountDownLatch(1);
   private volatile boolean _leaving;
@@ -39,6 +49,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
         new LLCSegmentName(metadata.getSegmentName()), new Semaphore(1), metrics, partition, null);
     _table = table;
     _metadata = metadata;
+    _stream = new StreamConfig(tableConfig.getTableName(), IngestionConfigUtils.getStreamConfigMap(tableConfig));
     _partition = partition;
     _flush = new FlushPoint(metadata.getSizeThresholdToFlushSegment());
     super.startConsumerThread();
@@ -130,10 +141,32 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
       }
     }
     SegmentBuildDescriptor built = super.buildSegmentInternal(forCommit);
+    // Pinot would give the segment up for good, and its partition would stand still.
+    while (built == null && forCommit && _stopping.getCount() > 0) {
+      LOGGER.warn("{} cannot be built (no disk space?), trying again in {} ms", getSegmentName(), BUILD_AGAIN_MS);
+      pause(BUILD_AGAIN_MS);
+      built = super.buildSegmentInternal(true);
+    }
     if (built != null && minute != null) {
       pause(minute.waitMs(System.currentTimeMillis()));
     }
     return built;
+  }
+
+  /**
+   * Not while Kafka is away: the controller asks it for its partitions between two steps of a commit, and a commit that
+   * fails there leaves the partition without a consumer for minutes.
+   */
+  @Override
+  protected SegmentCompletionProtocol.Response commit(String controllerVipUrl, boolean isSplitCommit) {
+    try (StreamMetadataProvider kafka =
+        StreamConsumerFactoryProvider.create(_stream).createStreamMetadataProvider("commit-" + getSegmentName())) {
+      kafka.fetchPartitionCount(KAFKA_TIMEOUT_MS);
+    } catch (Exception e) {
+      LOGGER.warn("{} is not committed yet, Kafka does not answer: {}", getSegmentName(), e.toString());
+      return SegmentCompletionProtocol.RESP_NOT_SENT;
+    }
+    return super.commit(controllerVipUrl, isSplitCommit);
   }
 
   @Override

@@ -93,6 +93,7 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
       return;
     }
     LLCSegmentName name = new LLCSegmentName(segmentName);
+    checkLog(metadata, name.getPartitionGroupId());
     synchronized (_begun) {
       PauselessSegmentDataManager begun = _begun.get(name.getPartitionGroupId());
       if (begun != null && sequence(begun) == name.getSequenceNumber()) {
@@ -114,6 +115,18 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
         return;
       }
       open(metadata, tableConfig, indexLoadingConfig).becomeKnown();
+    }
+  }
+
+  /** Before its first fetch: what the segment would skip or repeat is not to be answered. */
+  private void checkLog(SegmentZKMetadata metadata, int partition) {
+    Progress progress = Progress.of(_tableNameWithType, partition);
+    progress.keep(new LostMark(_indexDir, partition), metadata.getCreationTime());
+    String found =
+        LogChain.firstBreak(ZKMetadataProvider.getSegmentsZKMetadata(_propertyStore, _tableNameWithType), partition);
+    if (found != null) {
+      _logger.error("partition {}: {}; standing still until the table is built anew", partition, found);
+      progress.lose(found);
     }
   }
 
@@ -170,6 +183,13 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
       }
     }
     super.removeSegment(segmentName);
+  }
+
+  /** Null when the table is being removed. */
+  @Nullable
+  Assignment assignment() {
+    IdealState ideal = HelixHelper.getTableIdealState(_helixManager, _tableNameWithType);
+    return ideal == null ? null : new Assignment(ideal.getRecord().getMapFields(), _instanceId);
   }
 
   private boolean isPaused() {

@@ -8,9 +8,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.apache.helix.store.zk.ZkHelixPropertyStore;
 import org.apache.helix.zookeeper.datamodel.ZNRecord;
 import org.apache.pinot.common.metadata.ZKMetadataProvider;
+import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
 import org.apache.pinot.common.utils.LLCSegmentName;
 import org.apache.pinot.segment.local.data.manager.SegmentDataManager;
 import org.apache.pinot.segment.local.data.manager.TableDataManager;
@@ -21,9 +23,9 @@ import org.roaringbitmap.buffer.MutableRoaringBitmap;
 /**
  * Acquires the segments of one query, frozen together.
  *
- * <p>Promise: of every partition the query touches it returns all live segments, also those the broker does not route to
- * yet, with their valid documents as of one point of the partition's log. Every returned segment is acquired and must be
- * released. It throws {@link NotAnswerable} while a partition has not caught up since the server's start.
+ * <p>Promise: of every partition the query touches, and of every one that only this server has, it returns all live
+ * segments, also those the broker does not route to yet, with their valid documents as of one point of the partition's
+ * log. Every returned segment is acquired and must be released. It throws {@link NotAnswerable} while a partition has not caught up since the server's start.
  */
 final class SegmentSnapshot {
   private static final long RETRY_NS = 200_000L;
@@ -32,20 +34,29 @@ final class SegmentSnapshot {
 
   private final TableDataManager _table;
   private final ZkHelixPropertyStore<ZNRecord> _propertyStore;
-  private final Set<Integer> _complete = ConcurrentHashMap.newKeySet();
+  private final Supplier<Assignment> _assignments;
+  /** By partition, the count of {@link Progress#restarts} at which all its segments were loaded. */
+  private final Map<Integer, Integer> _complete = new ConcurrentHashMap<>();
+  private volatile Set<Integer> _partitions;
 
-  SegmentSnapshot(TableDataManager table, ZkHelixPropertyStore<ZNRecord> propertyStore) {
+  /** @param assignments reads what is to be served; null when the table is being removed */
+  SegmentSnapshot(TableDataManager table, ZkHelixPropertyStore<ZNRecord> propertyStore,
+      Supplier<Assignment> assignments) {
     _table = table;
     _propertyStore = propertyStore;
+    _assignments = assignments;
   }
 
   List<SegmentDataManager> acquire(List<String> routedSegments, boolean hideDictionary) {
     String tableName = _table.getTableName();
     ArrivalUpsertMetadataManager manager = ArrivalUpsertMetadataManager.of(tableName);
     if (manager == null) {
-      throw new NotAnswerable("headrace: table " + tableName + " is being removed");
+      throw beingRemoved();
     }
     Map<Integer, Set<String>> routed = new HashMap<>();
+    for (int partition : partitions()) {
+      routed.put(partition, new TreeSet<>());
+    }
     for (String name : routedSegments) {
       routed.computeIfAbsent(partitionOf(name), partition -> new TreeSet<>()).add(name);
     }
@@ -55,7 +66,7 @@ final class SegmentSnapshot {
         ArrivalPartition partition = manager.getOrCreatePartitionManager(entry.getKey());
         Progress progress = Progress.of(tableName, entry.getKey());
         int restarts = progress.restarts();
-        requireComplete(tableName, entry.getKey(), partition, progress);
+        requireComplete(tableName, entry.getKey(), partition, progress, restarts);
         acquired.addAll(acquirePartition(partition, entry.getValue(), hideDictionary));
         if (progress.restarts() != restarts) {
           throw catchingUp(tableName, entry.getKey());
@@ -68,21 +79,47 @@ final class SegmentSnapshot {
     }
   }
 
-  private void requireComplete(String tableName, int partitionId, ArrivalPartition partition, Progress progress) {
+  /** Those that are only here: the broker may not route to one of them yet, or not any more. */
+  private Set<Integer> partitions() {
+    Set<Integer> known = _partitions;
+    return known == null ? readAssignment().partitions() : known;
+  }
+
+  private Assignment readAssignment() {
+    Assignment assignment = _assignments.get();
+    if (assignment == null) {
+      throw beingRemoved();
+    }
+    _partitions = assignment.partitions();
+    return assignment;
+  }
+
+  private void requireComplete(String tableName, int partitionId, ArrivalPartition partition, Progress progress,
+      int restarts) {
     if (!progress.caughtUp()) {
       _complete.remove(partitionId);
+      String lost = progress.lost();
+      if (lost != null) {
+        throw NotAnswerable.logLost(tableName, partitionId, lost);
+      }
       throw catchingUp(tableName, partitionId);
     }
-    if (_complete.contains(partitionId)) {
+    if (Integer.valueOf(restarts).equals(_complete.get(partitionId))) {
       return;
     }
-    for (String name : ZKMetadataProvider.getSegments(_propertyStore, tableName)) {
-      if (partitionOf(name) == partitionId && !partition.holds(name)
-          && ZKMetadataProvider.getSegmentZKMetadata(_propertyStore, tableName, name).getStatus().isCompleted()) {
-        throw new NotAnswerable("headrace: segment " + name + " is not loaded yet");
+    for (String name : readAssignment().segments()) {
+      if (partitionOf(name) == partitionId && !partition.holds(name)) {
+        SegmentZKMetadata metadata = ZKMetadataProvider.getSegmentZKMetadata(_propertyStore, tableName, name);
+        if (metadata != null && metadata.getStatus().isCompleted()) {
+          throw new NotAnswerable("headrace: segment " + name + " is not loaded yet");
+        }
       }
     }
-    _complete.add(partitionId);
+    _complete.put(partitionId, restarts);
+  }
+
+  private NotAnswerable beingRemoved() {
+    return new NotAnswerable("headrace: table " + _table.getTableName() + " is being removed");
   }
 
   private static NotAnswerable catchingUp(String tableName, int partitionId) {

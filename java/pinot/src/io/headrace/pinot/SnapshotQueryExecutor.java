@@ -23,6 +23,7 @@ import org.apache.pinot.spi.env.PinotConfiguration;
  * <p>Promise, for tables kept by {@link ArrivalUpsertMetadataManager}: a query sees all live segments of a partition as
  * of one point of its log; nothing is answered before the partitions have caught up after a start; with the query option
  * {@code headraceAfter='0:1234,1:99'} nothing is answered before everything below these offsets (partition:offset) is in.
+ * A partition whose log was lost ({@link Progress#lost}) answers neither of the two: after a start nor with the option.
  * Whatever cannot be answered so is an exception in the response, never a number.
  */
 public final class SnapshotQueryExecutor extends ServerQueryExecutorV1Impl {
@@ -73,8 +74,13 @@ public final class SnapshotQueryExecutor extends ServerQueryExecutorV1Impl {
       String[] pair = part.trim().split(":");
       int partition = Integer.parseInt(pair[0]);
       long offset = Long.parseLong(pair[1]);
+      Progress progress = Progress.of(request.getTableNameWithType(), partition);
       try {
-        if (!Progress.of(request.getTableNameWithType(), partition).await(offset, deadlineMs)) {
+        if (!progress.await(offset, deadlineMs)) {
+          String lost = progress.lost();
+          if (lost != null) {
+            throw NotAnswerable.logLost(request.getTableNameWithType(), partition, lost);
+          }
           throw new NotAnswerable("headrace: offset " + offset + " of partition " + partition + " was not reached in time");
         }
       } catch (InterruptedException e) {

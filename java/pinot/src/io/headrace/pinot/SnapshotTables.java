@@ -6,7 +6,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Map;
-import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.pinot.core.data.manager.InstanceDataManager;
 import org.apache.pinot.segment.local.data.manager.SegmentDataManager;
 import org.apache.pinot.segment.local.data.manager.TableDataManager;
@@ -16,6 +16,7 @@ import org.apache.pinot.segment.local.data.manager.TableDataManager;
  * calls that acquire and release segments differ, so they are proxied.
  */
 final class SnapshotTables {
+  private static final Map<String, Wrapped> WRAPPED = new ConcurrentHashMap<>();
   private static final ThreadLocal<Boolean> READS_DICTIONARY = ThreadLocal.withInitial(() -> false);
 
   private SnapshotTables() {
@@ -31,7 +32,6 @@ final class SnapshotTables {
   }
 
   static InstanceDataManager over(InstanceDataManager instance) {
-    Map<TableDataManager, TableDataManager> wrapped = new WeakHashMap<>();
     return proxy(InstanceDataManager.class, (self, method, arguments) -> {
       Object result = call(instance, method, arguments);
       if (!method.getName().equals("getTableDataManager") || result == null) {
@@ -41,14 +41,20 @@ final class SnapshotTables {
       if (ArrivalUpsertMetadataManager.of(table.getTableName()) == null) {
         return table;
       }
-      synchronized (wrapped) {
-        return wrapped.computeIfAbsent(table, plain -> over(plain, instance));
-      }
+      return WRAPPED.compute(table.getTableName(),
+          (name, known) -> known != null && known._plain == table ? known : new Wrapped(table, over(table, instance)))
+          ._proxy;
     });
   }
 
+  /** Lets go of a table that was closed, with all it keeps in memory. */
+  static void forget(String tableNameWithType) {
+    WRAPPED.remove(tableNameWithType);
+  }
+
   private static TableDataManager over(TableDataManager table, InstanceDataManager instance) {
-    SegmentSnapshot snapshot = new SegmentSnapshot(table, instance.getPropertyStore());
+    SegmentSnapshot snapshot =
+        new SegmentSnapshot(table, instance.getPropertyStore(), ((PauselessTableDataManager) table)::assignment);
     return proxy(TableDataManager.class, (self, method, arguments) -> {
       switch (method.getName()) {
         case "acquireSegments":
@@ -77,6 +83,17 @@ final class SnapshotTables {
       return method.invoke(target, arguments);
     } catch (InvocationTargetException e) {
       throw e.getCause();
+    }
+  }
+
+  /** A table and what the executor sees of it. */
+  private static final class Wrapped {
+    private final TableDataManager _plain;
+    private final TableDataManager _proxy;
+
+    Wrapped(TableDataManager plain, TableDataManager proxy) {
+      _plain = plain;
+      _proxy = proxy;
     }
   }
 }
