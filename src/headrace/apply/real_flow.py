@@ -12,7 +12,7 @@ from headrace.hops.capture import snapshot
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.probe import PAUSED, status
 from headrace.hops.serve.answer import checked_rows
-from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.render import Config
 from headrace.hops.serve.resource import custom_configs
 from headrace.hops.source.fence import emit
@@ -77,8 +77,6 @@ class RealFlow:
         )
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
-        from headrace.hops.serve.query import AFTER_OPTION  # brings a whole SQL parser with it
-
         after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
         sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
         try:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headrace.engines.folder import write_atomically
+from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
-from headrace.hops.serve.probe import positions
+from headrace.hops.serve.probe import log_lost, positions
 from headrace.hops.topic import marks
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.marks import Mark
@@ -15,16 +16,15 @@ from headrace.hops.topic.probe import LogLoss, lost
 from headrace.observe.served_tables import ServedTables
 from headrace.observe.watch import Alert, Severity
 
-LOG_LOST = "log-lost"
-
 
 class LogWatch:
     """The watcher over the logs of what is served.
 
     Promise: a log that ends below where it has ended, or begins above where Pinot reads on, is told within
-    three intervals, also one that was cut while nothing ran: where logs end is kept in a file. It is told,
-    and `headrace plan` builds the table anew, until the generation that reads it is gone. Two looks in a row
-    have to find the same: retention may pass between the questions of one.
+    three intervals, also one that was cut while nothing ran: where logs end is kept in a file. So is a
+    partition of which Pinot says that it stands still. It is told, and `headrace plan` builds the table anew,
+    until the generation that reads it is gone. Two looks in a row have to find the same: retention may pass
+    between the questions of one.
 
     Args:
         folder: the project's `.headrace`.
@@ -50,7 +50,13 @@ class LogWatch:
         there = self._kafka.topics()
         ends = self._kafka.offsets([topic for topic in live if topic in there], Edge.WRITTEN)
         now = {
-            topic: Mark(topic, highest(mark.ends, ends.get(topic, {})), mark.lost or self._told(topic, found))
+            topic: Mark(
+                topic,
+                highest(mark.ends, ends.get(topic, {})),
+                mark.lost
+                or log_lost(self._pinot, live[topic].physical, live[topic].contract.partitions)
+                or self._told(topic, found),
+            )
             for topic, mark in kept.items()
         }
         self._suspected = frozenset((loss.topic, loss.partition) for loss in found)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headrace.errors import HeadraceError
-from headrace.hops.serve.answer import checked_rows
+from headrace.hops.serve.answer import LOG_LOST, checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
 from headrace.hops.serve.probe import live_rejects, positions, stored, truncated
@@ -18,7 +18,6 @@ from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.probe import end_offsets
-from headrace.observe.log_watch import LOG_LOST
 from headrace.observe.watch import SOURCE_CHANGED, Alert
 
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from headrace.endpoints import SourceAddress
-from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.probe import truncated
-from headrace.hops.serve.query import AFTER_OPTION
 from headrace.verify.fence import Fence
 from headrace.verify.normalise import RowText, pinot_texts
 from headrace.verify.recheck import Recheck

@@ -22,10 +22,9 @@ from typing import cast
 from headrace.contract import VERSION_COLUMN, Kind, ViewContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError, Where
-from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.dialect import text as literal
 from headrace.hops.serve.directory import Generation
-from headrace.hops.serve.query import AFTER_OPTION
 from headrace.hops.topic import messages
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.verify.audit import Say

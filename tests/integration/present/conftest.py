@@ -139,7 +139,7 @@ def filled(bench: Bench) -> Bench:
 
 def wait_for_offset(pinot: PinotClient, table: str, offset: int) -> None:
     from headrace.hops.serve.answer import checked_rows
-    from headrace.hops.serve.query import AFTER_OPTION
+    from headrace.hops.serve.client import AFTER_OPTION
 
     sql = f'SELECT COUNT(*) FROM "{table}"'
     checked_rows(pinot.query(sql, {AFTER_OPTION: f"0:{offset}"}, timeout_s=60.0))

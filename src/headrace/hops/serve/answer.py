@@ -18,6 +18,9 @@ _TRANSIENT = frozenset({190, 210, 211, 230, 235, 240, 305, 410, 420, 425, 427})
 OURS = "headrace:"
 """How a refusal of our query executor begins (java/pinot, NotAnswerable)."""
 
+LOG_LOST = "log-lost"
+"""Code of the error, and how such a refusal goes on."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -139,11 +142,11 @@ def _refusal(reason: str) -> HeadraceError:
             cause=reason,
             hint="see `headrace status` for how far it is; give it more with --timeout",
         )
-    if reason.startswith("log-lost:"):
+    if reason.startswith(f"{LOG_LOST}:"):
         return HeadraceError(
             "log-lost",
             "rows of the log are gone that Pinot had not read",
-            cause=reason.removeprefix("log-lost:").strip(),
+            cause=reason.removeprefix(f"{LOG_LOST}:").strip(),
             hint="`headrace apply` builds the table anew",
         )
     return Transient(

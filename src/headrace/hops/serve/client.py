@@ -24,6 +24,9 @@ Json = dict[str, object]
 READ_ATTEMPTS = 3
 READ_PAUSE_S = 0.1
 
+AFTER_OPTION = "headraceAfter"
+"""Query option of our executor: `0:123,1:99` = wait until everything below these offsets is indexed."""
+
 
 class PinotClient(Closing):
     """One Pinot cluster, by the URL of a controller and of a broker.

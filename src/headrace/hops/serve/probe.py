@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import cast
 
 from headrace.contract import Kind
-from headrace.hops.serve.answer import checked_rows
-from headrace.hops.serve.client import PinotClient
+from headrace.errors import HeadraceError
+from headrace.hops.serve.answer import LOG_LOST, checked_rows
+from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.dialect import quote, text
 from headrace.hops.serve.directory import Generation
 
@@ -108,6 +109,18 @@ def positions(client: PinotClient, table: str) -> dict[int, int]:
         if known and len(known) == len(offsets):
             reached[partition] = min(known)
     return reached
+
+
+def log_lost(client: PinotClient, table: str, partitions: int) -> str | None:
+    """Why a partition stands still for good: rows of its log are gone. None while none says so."""
+    after = ",".join(f"{partition}:0" for partition in range(partitions))
+    sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
+    try:
+        checked_rows(client.query(sql, {AFTER_OPTION: after}))
+    except HeadraceError as error:
+        if error.code == LOG_LOST:
+            return error.cause
+    return None
 
 
 def stored(client: PinotClient, table: str) -> Stored:

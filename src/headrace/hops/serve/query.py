@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from headrace.errors import HeadraceError
 from headrace.hops.serve import aggregation, answer, directory, selection, statement
-from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.dialect import Names
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.expressions import Expressions
@@ -24,9 +24,6 @@ from headrace.hops.serve.truth import FALSE, TRUE
 DEFAULT_TIMEOUT_S = 10.0
 RETRY_S = 2.0
 RETRY_PAUSE_S = 0.1
-
-AFTER_OPTION = "headraceAfter"
-"""Query option of our executor: `0:123,1:99` = wait until everything below these offsets is indexed."""
 
 _NEVER = "__kind = 99"
 """Holds for no row, but the broker cannot know: it answers a constant filter without asking any server."""
