@@ -50,4 +50,5 @@ class Audits:
             connections.endpoints.source,
             self._tables.fence,
             lambda generation, ends: computed(connections.systems, generation, ends),
+            self._tables.drift,
         )

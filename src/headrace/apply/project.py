@@ -205,6 +205,7 @@ class Project:
         """
         from headrace.apply.audits import Audits
         from headrace.hops.source.client import SourceClient
+        from headrace.observe.drift import DriftLook
         from headrace.verify.audit import Audit
         from headrace.verify.fence import WalFence
 
@@ -214,7 +215,8 @@ class Project:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
                 fence = WalFence(session, connections.kafka)
-                audits = Audits(connections, Audit(connections.pinot, source, fence))
+                drift = DriftLook(connections.pinot, self.name, self.directory)
+                audits = Audits(connections, Audit(connections.pinot, source, fence, drift=drift))
                 return tuple(self._verdict(connections, audits, name, say) for name in names)
 
     def trace(
@@ -337,7 +339,7 @@ class Project:
         while True:
             generation = resolve(connections.pinot, self.name, name)
             verdict = audits.verdict(generation, say)
-            if verdict.equal or goes_on(connections.systems, generation):
+            if verdict.exact or goes_on(connections.systems, generation):
                 return verdict
             if not await_switch(connections.pinot, self.name, generation):
                 return verdict

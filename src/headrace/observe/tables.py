@@ -132,6 +132,12 @@ def _lag(end: Mapping[int, int] | None, reached: Mapping[int, int]) -> int | Non
 
 
 def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
+    emptied = truncated(pinot, generation)
+    return (*set_aside(generation, pinot), *((emptied,) if emptied else ()))
+
+
+def set_aside(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
+    """Why rows that Pinot keeps make a generation not exact, in words."""
     reasons: list[str] = []
     rejected = live_rejects(pinot, generation.physical, generation.contract.key)
     if rejected:
@@ -141,7 +147,4 @@ def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
     )
     if flagged and int(str(flagged[0][0])):
         reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
-    emptied = truncated(pinot, generation)
-    if emptied:
-        reasons.append(emptied)
     return tuple(reasons)
