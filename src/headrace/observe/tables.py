@@ -13,7 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, positions, stored, truncated
+from headrace.hops.serve.probe import live_rejects, newest_commit_time_ms, positions, stored, truncated
 from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
@@ -33,6 +33,7 @@ class TableStatus:
         lag_records: records of the topic that Pinot has not indexed yet; None when that is not known.
         live_rows: what a query counts.
         stored_rows: every version and tombstone Pinot keeps.
+        newest_commit_time_ms: when the newest change that Pinot has was committed; None when it has none.
         inexact: why the table is not exact, in words; empty for an exact one.
         problem: why it could not be asked.
     """
@@ -44,6 +45,7 @@ class TableStatus:
     lag_records: int | None = None
     live_rows: int | None = None
     stored_rows: int | None = None
+    newest_commit_time_ms: int | None = None
     inexact: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -113,6 +115,7 @@ def _one(
     try:
         reached = positions(pinot, generation.physical)
         rows = stored(pinot, generation.physical)
+        newest = newest_commit_time_ms(pinot, generation.physical)
         inexact = _inexact(generation, pinot)
     except HeadraceError as error:
         return replace(known, inexact=told, problem=error.summary)
@@ -121,6 +124,7 @@ def _one(
         lag_records=_lag(end, reached),
         live_rows=rows.live_rows,
         stored_rows=rows.stored_rows,
+        newest_commit_time_ms=newest,
         inexact=(*told, *inexact),
     )
 

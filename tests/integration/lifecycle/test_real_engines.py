@@ -53,6 +53,22 @@ class RealProject:
             check=False,
         )
 
+    def first_lines(self, *arguments: str) -> set[str]:
+        """The first words of what a command without an end prints, up to the slots."""
+        program = [sys.executable, "-c", "from headrace.cli.main import run; run()", *arguments]
+        words: set[str] = set()
+        with subprocess.Popen(program, cwd=self.directory, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            slots = False
+            for line in process.stdout:
+                words |= set(line.split()[:1])
+                if slots:
+                    break
+                slots = line.startswith("SLOT ")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+        return words
+
     def status(self) -> dict[str, Any]:
         return json.loads(self.headrace("status", "--json").stdout)
 
@@ -216,6 +232,14 @@ def test_a_changed_column_of_the_source_makes_the_table_not_exact(project: RealP
         assert applied.returncode == 0, applied.stderr
         assert served()["exact"] is True
         verdict(0)
+        told = project.status()
+        assert told["tables"][0]["lag_records"] == 0
+        assert abs(told["tables"][0]["newest_commit_time_ms"] - time.time() * 1000) < PATIENCE_S * 1000
+        [slot] = told["slots"]
+        assert (slot["active"], slot["wal_status"], slot["limit_bytes"]) == (True, "reserved", 4 * 1024**3)
+        assert 0 < slot["kept_bytes"] < slot["limit_bytes"]
+        watched = project.first_lines("status", "--watch")
+        assert {"ENGINE", "TABLE", "orders", "SLOT", slot["name"]} <= watched
         source.execute("ALTER TABLE orders ADD COLUMN extra text")
         added = "public.orders has changed: column-added (extra text)"
         found = verdict()
