@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,27 @@ class Audits:
     def verdict(self, generation: Generation, say: Say | None) -> TableVerdict:
         if generation.contract.origin is None:
             return self._tables.table(generation, say)
-        view = self._views.get(generation.contract.table)
+        try:
+            view = self._views.get(generation.contract.table)
+        except HeadraceError as error:
+            return self._not_compared(generation, error)
         if view is None:
             raise HeadraceError(
                 "table-not-declared", f"the view {generation.served_name} is not declared any more"
             )
         return self._view_audit.view(generation, view, say)
+
+    def _not_compared(self, generation: Generation, error: HeadraceError) -> TableVerdict:
+        """Of a view that no longer fits its table; raises the error where the table is as it was."""
+        from headrace.hops.source.client import SourceClient
+        from headrace.verify.audit import not_compared
+
+        began = time.monotonic()
+        with SourceClient.connect(self._connections.endpoints.source) as client:
+            drift = self._tables.drift(client, generation)
+        if not drift.reasons:
+            raise error
+        return not_compared(generation, drift.reasons, time.monotonic() - began)
 
     @cached_property
     def _views(self) -> dict[TableName, ViewContract]:

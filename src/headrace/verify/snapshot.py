@@ -160,7 +160,7 @@ def _lock(client: SourceClient, table: TableName) -> sql.Composed | None:
 def _unreadable(error: psycopg.Error) -> HeadraceError:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         hint = "the role needs SELECT on the table: `headrace grants` prints the SQL"
-    elif isinstance(error, psycopg.errors.SyntaxErrorOrAccessRuleViolation):
+    elif (error.sqlstate or "").startswith("42"):  # a name or a type that does not fit any more
         hint = "the table has changed: `headrace plan` shows what to do"
     else:
         hint = "run it again when the cause is gone"

@@ -201,6 +201,23 @@ def test_a_value_that_cannot_be_carried_is_set_aside_and_heals(project: ViewProj
     assert not any(project.inexact().values())
 
 
+def test_a_changed_table_makes_its_views_not_exact(project: ViewProject) -> None:
+    names = [view_name(name) for name in STANDARD]
+    for change, back, compared in (
+        ("ADD COLUMN extra text", "DROP COLUMN extra", True),
+        ("RENAME COLUMN price TO cost", "RENAME COLUMN cost TO price", False),
+    ):
+        project.execute(f"ALTER TABLE orders {change}")
+        try:
+            verdicts = project.open().verify(names)
+        finally:
+            project.execute(f"ALTER TABLE orders {back}")
+        for verdict in verdicts:
+            assert (verdict.compared, verdict.equal, verdict.exact) == (compared, compared, False)
+            assert any("public.orders has changed" in reason for reason in verdict.inexact)
+    check(project)
+
+
 def rejects(project: ViewProject, view: str) -> list[tuple[str, str]]:
     code, told = project.run("rejects", view, "--json")
     assert code == 0
