@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headrace.contract import ViewContract
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, HeadraceErrors
 from headrace.names import TableName
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ class Audits:
             return self._tables.table(generation, say)
         try:
             view = self._views.get(generation.contract.table)
+            if view is not None:
+                return self._view_audit.view(generation, view, say)
         except HeadraceError as error:
-            return self._not_compared(generation, error)
-        if view is None:
-            raise HeadraceError(
-                "table-not-declared", f"the view {generation.served_name} is not declared any more"
-            )
-        return self._view_audit.view(generation, view, say)
+            if isinstance(error, HeadraceErrors) or error.code == "verify-view-outdated":
+                return self._not_compared(generation, error)
+            raise
+        raise HeadraceError(
+            "table-not-declared", f"the view {generation.served_name} is not declared any more"
+        )
 
     def _not_compared(self, generation: Generation, error: HeadraceError) -> TableVerdict:
         """Of a view that no longer fits its table; raises the error where the table is as it was."""

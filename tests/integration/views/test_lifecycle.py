@@ -202,10 +202,11 @@ def test_a_value_that_cannot_be_carried_is_set_aside_and_heals(project: ViewProj
 
 
 def test_a_changed_table_makes_its_views_not_exact(project: ViewProject) -> None:
+    """They are derived from its columns: until the next apply nobody knows what they should be."""
     names = [view_name(name) for name in STANDARD]
-    for change, back, compared in (
-        ("ADD COLUMN extra text", "DROP COLUMN extra", True),
-        ("RENAME COLUMN price TO cost", "RENAME COLUMN cost TO price", False),
+    for change, back in (
+        ("ADD COLUMN extra text", "DROP COLUMN extra"),
+        ("RENAME COLUMN price TO cost", "RENAME COLUMN cost TO price"),
     ):
         project.execute(f"ALTER TABLE orders {change}")
         try:
@@ -213,7 +214,7 @@ def test_a_changed_table_makes_its_views_not_exact(project: ViewProject) -> None
         finally:
             project.execute(f"ALTER TABLE orders {back}")
         for verdict in verdicts:
-            assert (verdict.compared, verdict.equal, verdict.exact) == (compared, compared, False)
+            assert (verdict.compared, verdict.equal, verdict.exact) == (False, False, False)
             assert any("public.orders has changed" in reason for reason in verdict.inexact)
     check(project)
 
