@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from headrace.cli.status import render
+from headrace.cli.status import render, render_slots, render_tables
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.process import ProcessIdentity
 from headrace.engines.record import EngineRecord, EnginesFile, EngineState, write_engines
 from headrace.engines.request import EngineRequest, write_request
 from headrace.engines.status import EngineStatus, ProjectStatus
 from headrace.engines.watch_loop import StandingAlert
+from headrace.observe.slots import SlotStatus
+from headrace.observe.tables import TableStatus
 from headrace.observe.watch import Alert, Severity
 from tests.cli.command_line import expect_snapshot, run_headrace
 from tests.temporary_postgres import TemporaryPostgres
@@ -132,6 +135,23 @@ def test_status_for_people() -> None:
     expect_snapshot("lifecycle_status", render(seen) + "\n")
     unsupervised = ProjectStatus("/project", None, None, seen.engines, ())
     assert "! no supervisor" in render(unsupervised)
+
+
+def test_tables_and_slots_for_people_fit_a_pipe() -> None:
+    now_ms = int(time.time() * 1000)
+    tables = [
+        TableStatus("orders", "public.orders", "1", "live", 0, 541_909, 591_909, now_ms - 3_100),
+        TableStatus("by_status", "public.orders", "v2", "live", 12, 4, 9_120, now_ms - 93_784_000),
+        TableStatus("empty", "public.empty", "1", "live", 0, 0, 0),
+        TableStatus("orders", "public.orders", "3", "building", problem="it is not served yet"),
+    ]
+    slots = [
+        SlotStatus("headrace_shop_1", True, 17_200_000, 900, 4_294_967_296, "reserved"),
+        SlotStatus("headrace_shop_3", False, 5_100_000_000, 5_000_000_000, None, "extended"),
+    ]
+    shown = f"{render_tables(tables)}\n\n{render_slots(slots)}\n"
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    expect_snapshot("lifecycle_tables_and_slots", shown)
 
 
 def test_down_tells_and_purge_refuses_slots_left_on_somebody_elses_server(

@@ -10,10 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from headrace.contract import Column, Conversion, TableContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
 from headrace.names import TableName
 from headrace.verify import snapshot
+from headrace.verify.normalise import RowText
 from headrace.verify.snapshot import open_snapshot
 from tests.temporary_postgres import TemporaryPostgres
 
@@ -64,10 +66,14 @@ def test_a_table_that_stays_locked_is_told(connection, reader, postgres_server, 
     assert caught.value.code == "verify-locked"
 
 
-def test_a_table_that_is_gone_is_told(connection, reader):
-    with pytest.raises(HeadraceError) as caught, open_snapshot(reader, TableName("public", "gone")):
-        pass
+@pytest.mark.parametrize(("table", "remedy"), [("gone", "headrace plan"), ("t", "headrace grants")])
+def test_what_cannot_be_read_is_told_with_its_own_remedy(connection, reader, table, remedy):
+    column = Column("k", "integer", Conversion.INT, False)
+    text = RowText.of(TableContract(TableName("public", table), table, ("k",), (column,)))
+    with open_snapshot(reader, text.contract.table) as opened, pytest.raises(HeadraceError) as caught:
+        list(opened.lines(text))
     assert caught.value.code == "verify-source"
+    assert remedy in (caught.value.hint or "")
 
 
 def test_the_snapshot_is_taken_when_the_lock_is_held(connection, reader, postgres_server):

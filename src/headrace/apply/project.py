@@ -8,7 +8,7 @@ lock, can be killed anywhere and be run again.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from headrace.spec.model import Declaration
 
 if TYPE_CHECKING:
     from headrace.apply.audits import Audits
+    from headrace.apply.overview import Overview
     from headrace.apply.real import Connections
     from headrace.apply.stored import StoredRows
     from headrace.apply.topics import TopicMessages
@@ -111,17 +112,37 @@ class Project:
 
         return runtime.up(self.declaration, self.directory, progress or lifecycle.silent)
 
-    def down(self) -> Stopped:
-        """Stop the engines; their data stays."""
+    def down(self, *, purge: bool = False) -> Stopped:
+        """Stop the engines; their data stays, unless it is to be purged.
+
+        Raises:
+            HeadraceError: `slots-left`, `source-not-asked`: a purge would forget what is on somebody's own
+                server.
+        """
+        from headrace.apply.source_left import refuse_purge
         from headrace.engines import runtime
 
-        return runtime.down(self.directory)
+        if purge:
+            refuse_purge(self.directory)
+        return runtime.down(self.directory, purge=purge)
 
     def status(self) -> ProjectStatus:
         """How the engines stand now, and what is wrong; never fails for what it finds."""
         from headrace.engines import runtime
 
         return runtime.status(self.directory)
+
+    def overview(self) -> Overview:
+        """How tables and slots stand; what cannot be asked is a problem in it and no failure."""
+        from headrace.apply.overview import overview
+
+        return overview(self)
+
+    def grants(self, role: str | None = None) -> tuple[str, ...]:
+        """The SQL a least-privilege role needs, `source.user` when none is named; changes nothing."""
+        from headrace.apply.privileges import privileges
+
+        return privileges(self.declaration, self.directory, role).statements
 
     def load_csv(self, file: Path, table: TableName, options: LoadOptions | None = None) -> LoadReport:
         """Load a CSV file, plain or gzip, into a table of the source: all of it in one transaction.
@@ -167,32 +188,12 @@ class Project:
             HeadraceError: `served-table-stands-still` when no wait would bring that; `wal-not-written` when
                 PostgreSQL does not come to the point within `timeout_s`.
         """
-        from headrace.apply.standing import await_switch, committed, goes_on, stands_still
-        from headrace.hops.serve.query import QueryClient, SwitchedError
-        from headrace.hops.source.client import SourceClient
-        from headrace.hops.source.fence import await_wal
+        from headrace.apply.asking import ask
 
         with self.connections() as connections:
-            systems = connections.systems
-            client = QueryClient(connections.pinot, self.name)
-            prepared = client.prepare(sql)
-            if after_lsn is not None:
-                with SourceClient.connect(connections.endpoints.source) as source:
-                    await_wal(source, after_lsn, timeout_s)  # a fence of any later moment lies behind it
-            elif not up_to_now:
-                return client.execute(prepared, timeout_s=timeout_s)
-            while True:
-                live = prepared.generation
-                # Asked before the fence too: of a capture that is gone none would ever come back.
-                if goes_on(systems, live):
-                    after = committed(systems, live)
-                    if goes_on(systems, live):
-                        # Switched away at this very moment: the new one has its own offsets.
-                        with suppress(SwitchedError):
-                            return client.execute(prepared, after=after, timeout_s=timeout_s)
-                if not await_switch(connections.pinot, self.name, live):
-                    raise stands_still(live)
-                prepared = client.prepare(sql)
+            return ask(
+                connections, self.name, sql, up_to_now=up_to_now, after_lsn=after_lsn, timeout_s=timeout_s
+            )
 
     def verify(
         self, tables: Iterable[TableName] | None = None, say: Say | None = None
@@ -205,6 +206,7 @@ class Project:
         """
         from headrace.apply.audits import Audits
         from headrace.hops.source.client import SourceClient
+        from headrace.observe.drift import DriftLook
         from headrace.verify.audit import Audit
         from headrace.verify.fence import WalFence
 
@@ -214,7 +216,8 @@ class Project:
             source = connections.endpoints.source
             with SourceClient.connect(source) as session:
                 fence = WalFence(session, connections.kafka)
-                audits = Audits(connections, Audit(connections.pinot, source, fence))
+                drift = DriftLook(connections.pinot, self.name, self.directory)
+                audits = Audits(connections, Audit(connections.pinot, source, fence, drift=drift))
                 return tuple(self._verdict(connections, audits, name, say) for name in names)
 
     def trace(
@@ -310,6 +313,16 @@ class Project:
         with self.connections() as connections:
             return stored_rows(connections.pinot, self.name, served_name)
 
+    def compact(
+        self, tables: Iterable[TableName], progress: Progress = silent
+    ) -> dict[TableName, tuple[StoredRows, StoredRows]]:
+        """Drop old versions of rows; what was stored of each table before and after. See `resync`."""
+        before = {table: self.stored(table) for table in tables}
+        worth = [table for table, rows in before.items() if rows.dead_rows > 0]
+        if worth:
+            self.resync(worth, progress)
+        return {table: (rows, self.stored(table)) for table, rows in before.items()}
+
     def ask_for_new_generation(self, tables: Iterable[TableName]) -> None:
         """Note that tables are to start over, and leave the work to the next `apply`."""
         with self._alone("resync"), self.connections(complete=True) as connections:
@@ -337,7 +350,7 @@ class Project:
         while True:
             generation = resolve(connections.pinot, self.name, name)
             verdict = audits.verdict(generation, say)
-            if verdict.equal or goes_on(connections.systems, generation):
+            if verdict.exact or goes_on(connections.systems, generation):
                 return verdict
             if not await_switch(connections.pinot, self.name, generation):
                 return verdict

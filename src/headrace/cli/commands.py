@@ -46,7 +46,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("engines", "headrace.cli.engines:app", "Install the engines and show what is installed."),
     Entry("up", "headrace.cli.up:up", "Start the engines and make the declaration true."),
     Entry("down", "headrace.cli.down:down", "Stop the engines; with --purge, remove their data."),
-    Entry("status", "headrace.cli.status:status", "Show engines, tables, freshness and WAL kept."),
+    Entry("status", "headrace.cli.status:status", "Show engines, tables, how far behind, WAL kept."),
     Entry("logs", "headrace.cli.logs:logs", "Show an engine's log."),
     Entry("compose", "headrace.cli.compose:app", "Render, build and prepare the engines as containers."),
     Entry("engine", "headrace.cli.engine:engine", "Be one engine: what a container of the image runs."),

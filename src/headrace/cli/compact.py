@@ -30,15 +30,14 @@ def compact(
 
     project = open_project(project_directory)
     wanted = [project.named(text) for text in tables]
-    before = {table: project.stored(table) for table in wanted}
-    worth = [table for table in wanted if before[table].dead_rows > 0]
-    if worth:
-        project.resync(worth, show)
-    after = {table: project.stored(table) for table in wanted}
+    done = project.compact(wanted, show)
     if json:
-        rows = [{"before": before[t].as_dict(), "after": after[t].as_dict()} for t in wanted]
+        rows = [{"before": before.as_dict(), "after": after.as_dict()} for before, after in done.values()]
         output.answer_json({"ok": True, "tables": rows})
         return
     headers = ("table", "rows alive", "stored before", "stored now")
-    lines = [(str(t), after[t].live_rows, before[t].stored_rows, after[t].stored_rows) for t in wanted]
+    lines = [
+        (str(table), after.live_rows, before.stored_rows, after.stored_rows)
+        for table, (before, after) in done.items()
+    ]
     output.answer(output.table(headers, lines))

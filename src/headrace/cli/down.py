@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json, ProjectDirectory, Yes
 from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.apply.source_left import SlotLeft
 
 
 def down(
@@ -33,10 +36,10 @@ def down(
     Example:
       headrace down --purge --yes
     """
+    from headrace.apply.source_left import refuse_purge, slots_left
     from headrace.cli.confirm import confirm
     from headrace.cli.engine_progress import EngineProgress
     from headrace.cli.project import project_folder
-    from headrace.cli.source_left import SlotLeft, refuse_purge, slots_left, tell_slots
     from headrace.engines import runtime
     from headrace.engines.record import EngineState
 
@@ -53,7 +56,7 @@ def down(
             output.warn(f"how much WAL the source keeps is not known: {error.summary}", error.hint)
     with EngineProgress(untold=frozenset({EngineState.READY})) as progress:
         stopped = runtime.down(directory, purge=purge, progress=progress)
-    tell_slots(left)
+    _tell_slots(left)
     if json:
         output.answer_json(
             {
@@ -68,3 +71,20 @@ def down(
     output.answer(f"stopped: {', '.join(stopped.engines)}" if stopped.engines else "nothing was running")
     if stopped.purged:
         output.answer(f"removed: {directory / '.headrace'}")
+
+
+def _tell_slots(left: list[SlotLeft]) -> None:
+    """Say on stderr how much WAL is kept, and how far that can go."""
+    from headrace.hops.source.probe import megabytes
+
+    for slot in left:
+        bound = (
+            f"up to {megabytes(slot.limit_bytes)}, then the slot is lost"
+            if slot.limit_bytes is not None
+            else "without a limit: it can fill that disk"
+        )
+        output.warn(
+            f"{slot.name} on {slot.host} keeps {megabytes(slot.retained_bytes)} of WAL, and more and more "
+            f"until `headrace up` ({bound})",
+            "`headrace destroy` gives it up",
+        )

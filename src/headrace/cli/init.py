@@ -9,7 +9,7 @@ import typer
 
 from headrace.cli import output
 from headrace.cli.options import Json
-from headrace.errors import HeadraceError, Where
+from headrace.errors import HeadraceError
 
 
 def init(
@@ -44,16 +44,14 @@ def init(
     Example:
       headrace init shop --table orders --table sales.customers
     """
-    from headrace.spec.load import FILE_NAME, display_name, load_text
-    from headrace.spec.starter import project_name, starter
+    from headrace.spec import begin
+    from headrace.spec.load import display_name
+    from headrace.spec.starter import project_name
 
     name = project if project is not None else project_name(directory.absolute().resolve().name)
     tables = table or ["orders"]
-    path = directory / FILE_NAME
     _check_arguments(name, tables)
-    text = starter(name, tables)
-    load_text(text, file=str(path))
-    _write(directory, path, text)
+    path = begin.init(directory, name, tables)
     if json:
         output.answer_json({"ok": True, "file": str(path.absolute()), "project": name, "tables": tables})
         return
@@ -75,38 +73,3 @@ def _check_arguments(project: str, tables: list[str]) -> None:
         raise HeadraceError(
             "usage", f"{option}: {fault['msg']}", hint=str((fault.get("ctx") or {}).get("hint", ""))
         ) from None
-
-
-def _write(directory: Path, path: Path, text: str) -> None:
-    from headrace.spec.schema import schema_text
-    from headrace.spec.starter import SCHEMA_FILE
-
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-        schema = directory / SCHEMA_FILE
-        schema.parent.mkdir(exist_ok=True)
-        # Data, logs and secrets will lie here: never to be committed.
-        (schema.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        schema.write_text(schema_text(), encoding="utf-8")
-    except FileExistsError as error:
-        if path.exists() or path.is_symlink():
-            raise HeadraceError(
-                "init-exists",
-                f"{path.name} is there already",
-                hint="edit it, or name another folder: headrace init DIR",
-                where=Where(str(path)),
-            ) from None
-        raise _not_writable(error, directory) from None
-    except OSError as error:
-        raise _not_writable(error, directory) from None
-
-
-def _not_writable(error: OSError, directory: Path) -> HeadraceError:
-    return HeadraceError(
-        "init-not-writable",
-        f"the folder {directory} cannot be written",
-        cause=error.strerror,
-        hint="name a folder of your own: headrace init DIR",
-    )

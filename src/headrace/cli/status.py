@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +15,13 @@ from headrace.cli.options import Json, ProjectDirectory
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.apply.overview import Overview
     from headrace.engines.status import EngineStatus, ProjectStatus
+    from headrace.observe.slots import SlotStatus
     from headrace.observe.tables import TableStatus
 
-_TABLE_HEADERS = ("TABLE", "SOURCE", "CAPTURE", "STATE", "ROWS", "STORED", "BEHIND", "EXACT")
+_TABLE_HEADERS = ("TABLE", "SOURCE", "CAPTURE", "STATE", "ROWS", "STORED", "BEHIND", "NEWEST", "EXACT")
+_SLOT_HEADERS = ("SLOT", "READ", "WAL KEPT", "LIMIT", "STATE")
 _HEADERS = ("ENGINE", "STATE", "PID", "UPTIME", "RESTARTS", "HEAP", "MEMORY", "PORTS")
 
 
@@ -28,12 +32,14 @@ def status(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show how the engines and the tables stand, and what is not as it should be.
+    """Show how engines, tables and slots stand, and what is not as it should be.
 
     Engines: what the supervisor wrote down, checked against the processes that are really there; MEMORY is
     the proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
-    tombstones, records that Pinot is BEHIND, and whether everything is EXACT: a row that cannot be carried, a
-    change of the table at the source and a lost slot say NO, with the reason below.
+    tombstones, records of the topic that Pinot is BEHIND, how long ago the NEWEST change it has was
+    committed, and whether everything is EXACT: a row that cannot be carried, a change of the table at the
+    source and a lost slot say NO, with the reason below. Slots: whether a connector READs them now, the WAL
+    that PostgreSQL keeps for them, and the LIMIT beyond which a slot is lost.
 
     \b
     Example:
@@ -50,19 +56,56 @@ def status(
         _watch(directory)
         return
     seen = _read(directory)
-    tables, problem = _tables(directory) if seen.ready else ([], None)
+    found = _overview(directory, seen)
     if json:
-        listed = [{**vars(one), "exact": one.exact} for one in tables]
-        output.answer_json({"ok": True, **seen.as_dict(), "tables": listed, "tables_problem": problem})
+        output.answer_json(
+            {
+                "ok": True,
+                **seen.as_dict(),
+                "tables": [{**vars(one), "exact": one.exact} for one in found.tables],
+                "tables_problem": found.tables_problem,
+                "slots": [vars(one) for one in found.slots],
+                "slots_problem": found.slots_problem,
+            }
+        )
         return
-    output.answer(render(seen))
-    if tables:
-        output.answer("\n" + render_tables(tables))
-    if problem:
-        output.answer(f"! tables: {problem}")
+    output.answer(_whole(seen, found))
 
 
-def render_tables(tables: list[TableStatus]) -> str:
+def _whole(seen: ProjectStatus, found: Overview) -> str:
+    """Engines, tables and slots for people."""
+    parts = [render(seen)]
+    if found.tables:
+        parts.append("\n" + render_tables(found.tables))
+    if found.tables_problem:
+        parts.append(f"! tables: {found.tables_problem}")
+    if found.slots:
+        parts.append("\n" + render_slots(found.slots))
+    if found.slots_problem:
+        parts.append(f"! slots: {found.slots_problem}")
+    return "\n".join(parts)
+
+
+def render_slots(slots: Sequence[SlotStatus]) -> str:
+    """The slots for people: one line each."""
+    from headrace.hops.source.probe import megabytes
+
+    return output.table(
+        _SLOT_HEADERS,
+        [
+            (
+                one.name,
+                "yes" if one.active else "NO",
+                megabytes(one.kept_bytes),
+                "none" if one.limit_bytes is None else megabytes(one.limit_bytes),
+                one.wal_status,
+            )
+            for one in slots
+        ],
+    )
+
+
+def render_tables(tables: Sequence[TableStatus]) -> str:
     """The tables for people: one line each, then why one is not exact."""
     lines = [output.table(_TABLE_HEADERS, [_table_row(one) for one in tables])]
     for one in tables:
@@ -78,24 +121,28 @@ def _table_row(one: TableStatus) -> tuple[object, ...]:
         None if number is None else f"{number:,}"
         for number in (one.live_rows, one.stored_rows, one.lag_records)
     )
-    return (one.name, one.source, one.capture, one.status, rows, stored, behind, exact)
+    source = one.source.removeprefix("public.")  # as it may be written in headrace.yaml
+    return (one.name, source, one.capture, one.status, rows, stored, behind, _age(one), exact)
 
 
-def _tables(directory: Path) -> tuple[list[TableStatus], str | None]:
-    """How the tables stand, or why that cannot be told."""
+def _age(one: TableStatus) -> str | None:
+    """How long ago the newest change was committed, by the source's clock and ours."""
+    if one.newest_commit_time_ms is None:
+        return None
+    return _duration(max(0.0, time.time() - one.newest_commit_time_ms / 1000))
+
+
+def _overview(directory: Path, seen: ProjectStatus) -> Overview:
+    """How tables, once every engine serves, and slots stand, or why that cannot be told."""
+    from headrace.apply.overview import Overview, overview
     from headrace.apply.project import open_project
-    from headrace.engines.folder import ProjectFolder
-    from headrace.engines.watch_loop import read_alerts
-    from headrace.observe.tables import table_status
 
-    # Also without a supervisor: what was told last is not undone by nobody looking.
-    alerts = [standing.alert for standing in read_alerts(ProjectFolder.of(directory))]
+    if not any(engine.pid for engine in seen.engines):
+        return Overview()
     try:
-        project = open_project(directory)
-        with project.connections() as connections:
-            return table_status(project.name, connections.pinot, connections.kafka, alerts), None
+        return overview(open_project(directory), tables=seen.ready)
     except HeadraceError as error:
-        return [], error.summary
+        return Overview(tables_problem=error.summary)
 
 
 def render(seen: ProjectStatus) -> str:
@@ -126,7 +173,8 @@ def _read(directory: Path) -> ProjectStatus:
 
 def _watch(directory: Path) -> None:
     while True:
-        text = render(_read(directory))
+        seen = _read(directory)
+        text = _whole(seen, _overview(directory, seen))
         if sys.stdout.isatty():
             # Home, then clear what is left of each old line and below: no flicker.
             text = "\x1b[H" + text.replace("\n", "\x1b[K\n") + "\x1b[K\x1b[J"

@@ -34,8 +34,10 @@ def verify(
 
     A view is compared with what PostgreSQL answers to its SQL at one moment.
 
-    Exits with 5 when anything differs, and when a TRUNCATE made a table not exact, whose rows are equal by
-    chance at most. Takes no lock but that of a SELECT and writes nothing but a message into the WAL.
+    Exits with 5 when anything differs, and when a table is not exact although its rows are equal: a column
+    came or went at the source, rows were set aside, a slot was lost, a TRUNCATE was torn. Columns that
+    PostgreSQL does not have any more as they were are named and left out. Takes no lock but that of a SELECT
+    and writes nothing but a message into the WAL.
 
     \b
     Example:
@@ -75,13 +77,16 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
         "name": verdict.served_name,
         "equal": verdict.equal,
         "exact": verdict.exact,
-        "source_rows": verdict.source_rows,
-        "pinot_rows": verdict.pinot_rows,
+        "source_rows": verdict.source_rows if verdict.compared else None,
+        "pinot_rows": verdict.pinot_rows if verdict.compared else None,
         **{fault.value: verdict.count(fault) for fault in Fault},
         "unconfirmed": verdict.unconfirmed,
         "undecided": verdict.undecided,
         "masked_columns": list(verdict.masked),
         "truncated": verdict.truncated,
+        "inexact": list(verdict.inexact),
+        "compared": verdict.compared,
+        "columns_not_compared": list(verdict.not_compared),
         "seconds": round(verdict.seconds, 3),
         "differences": [_difference(difference, show_values) for difference in verdict.differences],
     }
@@ -112,7 +117,7 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
         (
             verdict.table.shown,
             _word(verdict),
-            verdict.source_rows,
+            verdict.source_rows if verdict.compared else None,
             *(verdict.count(fault) for fault in faults),
             round(verdict.seconds, 1),
         )
@@ -122,6 +127,8 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     for verdict in verdicts:
         if verdict.truncated:
             output.answer(f"{verdict.table.shown} is not exact: {verdict.truncated}")
+        for reason in verdict.inexact:
+            output.answer(f"{verdict.table.shown} is not exact: {reason}")
         for difference in verdict.differences[:SHOWN]:
             output.answer(f"{verdict.table.shown}: {_line(difference, show_values)}")
         hidden = len(verdict.differences) - SHOWN + verdict.unconfirmed
@@ -131,11 +138,17 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
             output.answer(
                 f"{verdict.table.shown}: {verdict.undecided:,} rows kept changing and could not be decided"
             )
+        if not verdict.compared:
+            output.note(f"{verdict.table.shown}: no row can be compared any more")
+        elif verdict.not_compared:
+            output.note(f"{verdict.table.shown}: not compared: {', '.join(verdict.not_compared)}")
         if verdict.masked:
             output.note(f"{verdict.table.shown}: masked, compared for NULL only: {', '.join(verdict.masked)}")
 
 
 def _word(verdict: TableVerdict) -> str:
+    if not verdict.compared:
+        return "not compared"
     if verdict.equal:
         return "equal" if verdict.exact else "not exact"
     return "undecided" if not verdict.differences and not verdict.unconfirmed else "differs"

@@ -13,7 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import LOG_LOST, checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, positions, stored, truncated
+from headrace.hops.serve.probe import live_rejects, newest_commit_time_ms, positions, stored, truncated
 from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
@@ -33,6 +33,7 @@ class TableStatus:
         lag_records: records of the topic that Pinot has not indexed yet; None when that is not known.
         live_rows: what a query counts.
         stored_rows: every version and tombstone Pinot keeps.
+        newest_commit_time_ms: when the newest change that Pinot has was committed; None when it has none.
         inexact: why the table is not exact, in words; empty for an exact one.
         problem: why it could not be asked.
     """
@@ -44,6 +45,7 @@ class TableStatus:
     lag_records: int | None = None
     live_rows: int | None = None
     stored_rows: int | None = None
+    newest_commit_time_ms: int | None = None
     inexact: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -115,6 +117,7 @@ def _one(
     try:
         reached = positions(pinot, generation.physical)
         rows = stored(pinot, generation.physical)
+        newest = newest_commit_time_ms(pinot, generation.physical)
         inexact = _inexact(generation, pinot)
     except HeadraceError as error:
         return replace(known, inexact=told, problem=error.summary)
@@ -123,6 +126,7 @@ def _one(
         lag_records=_lag(end, reached),
         live_rows=rows.live_rows,
         stored_rows=rows.stored_rows,
+        newest_commit_time_ms=newest,
         inexact=(*told, *inexact),
     )
 
@@ -134,6 +138,12 @@ def _lag(end: Mapping[int, int] | None, reached: Mapping[int, int]) -> int | Non
 
 
 def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
+    emptied = truncated(pinot, generation)
+    return (*set_aside(generation, pinot), *((emptied,) if emptied else ()))
+
+
+def set_aside(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
+    """Why rows that Pinot keeps make a generation not exact, in words."""
     reasons: list[str] = []
     rejected = live_rejects(pinot, generation.physical, generation.contract.key)
     if rejected:
@@ -143,7 +153,4 @@ def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
     )
     if flagged and int(str(flagged[0][0])):
         reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
-    emptied = truncated(pinot, generation)
-    if emptied:
-        reasons.append(emptied)
     return tuple(reasons)

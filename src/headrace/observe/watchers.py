@@ -53,8 +53,7 @@ def catalogue(directory: Path) -> list[Watcher]:
     """Tells when the source's tables are not any more what the served ones were built from."""
     declaration, endpoints = _open(directory)
     pinot = PinotClient(endpoints.pinot_controller_url, endpoints.pinot_broker_url)
-    remembered = ProjectFolder.of(directory).root / "catalogue.json"
-    return [CatalogueChange(endpoints, pinot, declaration.project, remembered)]
+    return [CatalogueChange(endpoints, pinot, declaration.project, remembered_file(directory))]
 
 
 def logs(directory: Path) -> list[Watcher]:
@@ -95,7 +94,7 @@ def _failed(report: Report) -> Alert:
 
 
 @dataclass(frozen=True)
-class _Remembered:
+class Remembered:
     """A table as it was when all was well, for the capture that carries it."""
 
     table: TableName
@@ -103,7 +102,7 @@ class _Remembered:
     look: TableLook | None
 
 
-_FILE = TypeAdapter(list[_Remembered])
+_FILE = TypeAdapter(list[Remembered])
 
 
 class CatalogueChange:
@@ -122,7 +121,7 @@ class CatalogueChange:
         self._endpoints = endpoints
         self._project = project
         self._path = remembered
-        self._remembered = _read(remembered)
+        self._remembered = read_remembered(remembered)
         self._source: SourceClient | None = None
         self._dropped: set[str] = set()
         self._served = ServedTables(pinot, project)
@@ -141,7 +140,7 @@ class CatalogueChange:
         needed = {names.slot for names in live}
         self._dropped = (self._dropped & needed) | (needed - slots)
         now = [
-            _Remembered(table, carried[table], look)
+            Remembered(table, carried[table], look)
             for table, look in sorted(watch.baseline.items())
             if table in carried
         ]
@@ -169,7 +168,13 @@ class CatalogueChange:
             raise
 
 
-def _read(path: Path) -> list[_Remembered]:
+def remembered_file(directory: Path) -> Path:
+    """Where the watcher over the catalogue keeps what it remembers."""
+    return ProjectFolder.of(directory).root / "catalogue.json"
+
+
+def read_remembered(path: Path) -> list[Remembered]:
+    """What it remembers; nothing when the file cannot be read."""
     try:
         return _FILE.validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -23,6 +23,9 @@ from headrace.endpoints import SourceAddress
 from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.probe import truncated
+from headrace.hops.source.client import SourceClient
+from headrace.observe.drift import Drift, no_drift
+from headrace.observe.tables import set_aside
 from headrace.verify.fence import Fence
 from headrace.verify.normalise import RowText, pinot_texts
 from headrace.verify.recheck import Recheck
@@ -43,19 +46,24 @@ class Audit:
         source: the operational database; each snapshot is a session of its own.
         fence: how to wait for Pinot.
         decide_s: for how long rows that keep changing are looked at again.
+        drift: tells how the source has changed, asked within the snapshot.
     """
 
     pinot: PinotClient
     source: SourceAddress
     fence: Fence
     decide_s: float = 20.0
+    drift: Callable[[SourceClient, Generation], Drift] = no_drift
 
     def table(self, generation: Generation, say: Say | None = None) -> TableVerdict:
         """The verdict on one table."""
         started = time.monotonic()
-        text = RowText.of(generation.contract)
         tell = say or _silent
         with open_snapshot(self.source, generation.contract.table) as snapshot:
+            drift = self.drift(snapshot.client, generation)
+            if not drift.comparable:
+                return not_compared(generation, drift.reasons, time.monotonic() - started)
+            text = RowText.of(generation.contract).without(drift.left_out)
             served = self._behind_fence(generation, text)
             differing, source_rows, pinot_rows = _compare(snapshot, served, tell)
         tell(f"looking again at {len(differing)} rows", 0, 0)
@@ -70,15 +78,37 @@ class Audit:
             differences=found.differences,
             unconfirmed=found.unconfirmed,
             undecided=len(found.undecided),
-            masked=tuple(column.name for column in generation.contract.columns if column.mask),
+            masked=tuple(column.name for column in text.columns if column.mask),
             truncated=truncated(self.pinot, generation),
             seconds=time.monotonic() - started,
+            inexact=(*drift.reasons, *set_aside(generation, self.pinot)),
+            not_compared=tuple(sorted(drift.left_out)),
         )
 
     def _behind_fence(self, generation: Generation, text: RowText) -> ServedRows:
         offsets = self.fence(generation)
         after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
         return ServedRows(self.pinot, generation.physical, text, {AFTER_OPTION: after})
+
+
+def not_compared(generation: Generation, reasons: tuple[str, ...], seconds: float) -> TableVerdict:
+    """The verdict on what has changed so much that no row of it can be compared."""
+    return TableVerdict(
+        table=generation.contract.table,
+        served_name=generation.served_name,
+        physical=generation.physical,
+        source_rows=0,
+        pinot_rows=0,
+        differences=(),
+        unconfirmed=0,
+        undecided=0,
+        masked=(),
+        truncated=None,
+        seconds=seconds,
+        inexact=reasons,
+        not_compared=tuple(column.name for column in generation.contract.columns),
+        compared=False,
+    )
 
 
 def _silent(what: str, done: float, total: float) -> None:

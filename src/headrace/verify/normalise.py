@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -47,6 +47,10 @@ class RowText:
     def of(cls, contract: TableContract) -> RowText:
         rest = tuple(column for column in contract.columns if column.name not in contract.key)
         return cls(contract, (*(contract.column(name) for name in contract.key), *rest))
+
+    def without(self, names: Container[str]) -> RowText:
+        """The texts without some columns."""
+        return RowText(self.contract, tuple(column for column in self.columns if column.name not in names))
 
     @property
     def key_width(self) -> int:

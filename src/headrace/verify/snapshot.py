@@ -146,20 +146,27 @@ def open_snapshot(address: SourceAddress, table: TableName) -> Generator[SourceS
 
 
 def _lock(client: SourceClient, table: TableName) -> sql.Composed | None:
-    """The statement for the lock of a SELECT; None where the role may read columns but not the table.
+    """The statement for the lock of a SELECT; None where the role may not read the table, or there is none.
 
     PostgreSQL lets such a role read, but not lock before it reads.
     """
     name = sql.Identifier(table.schema, table.table)
-    if not client.value("SELECT has_table_privilege(%s, 'SELECT')", (name.as_string(),)):
+    # Of a table that is gone to_regclass is NULL, and so is the answer.
+    if not client.value("SELECT has_table_privilege(to_regclass(%s), 'SELECT')", (name.as_string(),)):
         return None
     return sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name)
 
 
 def _unreadable(error: psycopg.Error) -> HeadraceError:
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        hint = "the role needs SELECT on the table: `headrace grants` prints the SQL"
+    elif (error.sqlstate or "").startswith("42"):  # a name or a type that does not fit any more
+        hint = "the table has changed: `headrace plan` shows what to do"
+    else:
+        hint = "run it again when the cause is gone"
     return HeadraceError(
         "verify-source",
         "PostgreSQL did not let the rows be read",
         cause=str(error).splitlines()[0],
-        hint="the role needs SELECT on the table: `headrace grants` prints the SQL",
+        hint=hint,
     )

@@ -52,6 +52,9 @@ class TableVerdict:
         masked: columns of which only NULL or not was compared.
         truncated: why a TRUNCATE makes the table not exact; None for none.
         seconds: how long it took.
+        inexact: why the table is not exact whatever its rows say, in the words of `headrace status`.
+        not_compared: carried columns that the source does not have any more as they were.
+        compared: False when no row could be compared at all.
     """
 
     table: TableName
@@ -65,16 +68,19 @@ class TableVerdict:
     masked: tuple[str, ...]
     truncated: str | None
     seconds: float
+    inexact: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
+    compared: bool = True
 
     @property
     def equal(self) -> bool:
-        """Every row of the source is in Pinot as it is, and nothing else is."""
-        return not (self.differences or self.unconfirmed or self.undecided)
+        """Every row of the source is in Pinot as it is, and nothing else is, in the columns compared."""
+        return self.compared and not (self.differences or self.unconfirmed or self.undecided)
 
     @property
     def exact(self) -> bool:
-        """Equal, and known to stay so: behind a torn TRUNCATE equal rows are chance, as `status` says too."""
-        return self.equal and self.truncated is None
+        """Equal, and known to stay so, as `status` says too: behind a torn TRUNCATE equal rows are chance."""
+        return self.equal and self.truncated is None and not self.inexact
 
     def count(self, fault: Fault) -> int:
         """Confirmed differences of one kind."""

@@ -25,9 +25,12 @@ from headrace.errors import HeadraceError, Where
 from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.dialect import text as literal
 from headrace.hops.serve.directory import Generation
+from headrace.hops.source.client import SourceClient
 from headrace.hops.topic import messages
 from headrace.hops.topic.client import Edge, KafkaClient
-from headrace.verify.audit import Say
+from headrace.observe.drift import Drift, no_drift
+from headrace.observe.tables import set_aside
+from headrace.verify.audit import Say, not_compared
 from headrace.verify.normalise import RowText, pinot_texts, unescaped
 from headrace.verify.served import MAX_LIMIT, ServedRows
 from headrace.verify.snapshot import Visibility, open_snapshot
@@ -55,6 +58,7 @@ class ViewAudit:
         fence: offsets of the table's topic below which everything committed before the call lies.
         computed: waits until a view holds the table's topic below such offsets, and tells where its own topic
             ends then.
+        drift: tells how the table has changed, asked within the snapshot.
     """
 
     pinot: PinotClient
@@ -62,6 +66,7 @@ class ViewAudit:
     source: SourceAddress
     fence: Callable[[Generation], Offsets]
     computed: Callable[[Generation, Offsets], Offsets]
+    drift: Callable[[SourceClient, Generation], Drift] = no_drift
 
     def view(self, generation: Generation, view: ViewContract, say: Say | None = None) -> TableVerdict:
         """The verdict on one view.
@@ -85,7 +90,13 @@ class ViewAudit:
             first = self.fence(generation)[0]
             with open_snapshot(self.source, view.base) as snapshot:
                 tell("asking PostgreSQL", 0, 0)
-                source = Counter(snapshot.answer(_result_only(text), view.sql))
+                drift = self.drift(snapshot.client, generation)
+                try:
+                    source = Counter(snapshot.answer(_result_only(text), view.sql))
+                except HeadraceError as error:
+                    if not drift.reasons or error.code != "verify-source":
+                        raise
+                    return not_compared(generation, drift.reasons, time.monotonic() - started)
                 last = self.fence(generation)[0]
             moment = self._moment(generation, first, last, snapshot.visibility)
             if moment is None:
@@ -94,7 +105,9 @@ class ViewAudit:
             ends = self.computed(generation, {0: last})
             history = _History(self.pinot, generation, text, ends)
             served = history.at(moment)
-            return _verdict(generation, view, text, source, served, time.monotonic() - started)
+            inexact = (*drift.reasons, *set_aside(generation, self.pinot))
+            verdict = _verdict(generation, view, text, source, served, time.monotonic() - started)
+            return replace(verdict, inexact=inexact)
         raise HeadraceError(
             "verify-no-moment",
             f"no moment was found at which {generation.served_name} could be compared",

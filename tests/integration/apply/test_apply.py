@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import headrace
 from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
@@ -35,6 +39,37 @@ def test_a_first_apply_serves_every_row_and_leaves_nothing_to_do(project: Runnin
     assert opened.plan().empty
     assert time.monotonic() - began <= 15  # 3 s is promised of a machine that has nothing else to do
     assert opened.apply().empty
+
+
+def test_the_page_on_python_is_a_program_that_works(
+    project: RunningProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Getting started, through `import headrace` alone, from a file to the proof."""
+    project.execute("DROP TABLE orders")
+    project.declare("orders")
+    monkeypatch.chdir(tmp_path)
+    rows = ["id,country,amount", "1,France,19.90", "2,Norway,5.00", "3,France,0.10"]
+    Path("orders.csv").write_text("\n".join(rows))
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "python.md").read_text()
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    names: dict[str, Any] = {}
+    exec(found[1].replace('open_project("shop")', f"open_project({str(project.directory)!r})"), names)
+    assert (names["report"].created, names["report"].inserted) == (True, 3)
+    answer = [(country, Decimal(str(revenue))) for country, revenue in names["revenue"].rows]
+    assert answer == [("France", Decimal("20.00")), ("Norway", Decimal("5.00"))]
+    assert (names["verdict"].exact, names["verdict"].source_rows) == (True, 3)
+    [table] = names["overview"].tables
+    assert (table.name, table.exact, table.live_rows) == ("orders", True, 3)
+    assert [slot.active for slot in names["overview"].slots] == [True]
+    shop, orders = names["shop"], names["orders"]
+    again = shop.load_csv(Path("orders.csv"), orders, headrace.LoadOptions(key=("id",)))
+    assert (again.inserted, again.updated, again.unchanged) == (0, 0, 3)
+    project.execute("DELETE FROM orders WHERE id = 2")
+    assert shop.query("SELECT COUNT(*) FROM orders", up_to_now=True).rows == [(2,)]
+    [(before, after)] = shop.compact([orders]).values()
+    assert (before.dead_rows > 0, after.stored_rows) == (True, 2)
+    assert shop.grants() == ()
 
 
 def test_what_others_changed_is_shown_and_changed_back(project: RunningProject) -> None:

@@ -53,6 +53,22 @@ class RealProject:
             check=False,
         )
 
+    def first_lines(self, *arguments: str) -> set[str]:
+        """The first words of what a command without an end prints, up to the slots."""
+        program = [sys.executable, "-c", "from headrace.cli.main import run; run()", *arguments]
+        words: set[str] = set()
+        with subprocess.Popen(program, cwd=self.directory, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            slots = False
+            for line in process.stdout:
+                words |= set(line.split()[:1])
+                if slots:
+                    break
+                slots = line.startswith("SLOT ")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+        return words
+
     def status(self) -> dict[str, Any]:
         return json.loads(self.headrace("status", "--json").stdout)
 
@@ -190,26 +206,79 @@ def test_everything_works_without_a_network(own_project: RealProject) -> None:
     assert told.returncode == 0, told.stderr
 
 
-def test_a_column_added_at_the_source_makes_the_table_not_exact(project: RealProject) -> None:
+def test_a_changed_column_of_the_source_makes_the_table_not_exact(project: RealProject) -> None:
+    """`status` within five seconds, `verify` at once, both in the same words."""
+
     def served() -> dict[str, Any]:
         [table] = project.status()["tables"]
         return table
 
+    def verdict(exit_code: int = 5) -> dict[str, Any]:
+        verified = project.headrace("verify", "--json")
+        assert verified.returncode == exit_code, verified.stdout + verified.stderr
+        [table] = json.loads(verified.stdout)["tables"]
+        assert table["exact"] is (exit_code == 0)
+        return table
+
+    def agree() -> bool:
+        reasons = served()["inexact"]
+        return bool(reasons) and sorted(reasons) == sorted(verdict()["inexact"])
+
     project.up()
     with SourceClient.connect(open_project(project.directory).endpoints.source) as source:
-        source.execute("CREATE TABLE orders (id bigint PRIMARY KEY)")
-        source.execute("INSERT INTO orders VALUES (1)")
+        source.execute("CREATE TABLE orders (id integer PRIMARY KEY, note text, price numeric(9, 2))")
+        source.execute("INSERT INTO orders VALUES (1, 'one', 1.5)")
         applied = project.headrace("apply", "--yes")
         assert applied.returncode == 0, applied.stderr
         assert served()["exact"] is True
-        source.execute("ALTER TABLE orders ADD COLUMN note text")
+        verdict(0)
+        told = project.status()
+        assert told["tables"][0]["lag_records"] == 0
+        assert abs(told["tables"][0]["newest_commit_time_ms"] - time.time() * 1000) < PATIENCE_S * 1000
+        [slot] = told["slots"]
+        assert (slot["active"], slot["wal_status"], slot["limit_bytes"]) == (True, "reserved", 4 * 1024**3)
+        assert 0 < slot["kept_bytes"] < slot["limit_bytes"]
+        watched = project.first_lines("status", "--watch")
+        assert {"ENGINE", "TABLE", "orders", "SLOT", slot["name"]} <= watched
+        source.execute("ALTER TABLE orders ADD COLUMN extra text")
+        added = "public.orders has changed: column-added (extra text)"
+        found = verdict()
+        assert (found["equal"], found["inexact"]) == (True, [added])
         eventually(lambda: served()["exact"] is False, PATIENCE_S)
-        told = "public.orders has changed: column-added (note text)"
-        assert served()["inexact"] == [told]
-        assert f"! orders is not exact: {told}" in project.headrace("status").stdout
+        assert served()["inexact"] == [added]
+        assert f"! orders is not exact: {added}" in project.headrace("status").stdout
+        assert f"public.orders is not exact: {added}" in project.headrace("verify").stdout
+        source.execute("INSERT INTO orders VALUES (2, 'two', 2.5, 'more')")
+        found = verdict()
+        assert found["equal"] and len(found["inexact"]) > 1
+        assert agree()
         project.headrace("apply", "--yes")
+        verdict(0)
         eventually(lambda: served()["exact"] is True, PATIENCE_S)
-    project.headrace("destroy", "--yes")
+
+        source.execute("ALTER TABLE orders DROP COLUMN note, ALTER COLUMN price TYPE text")
+        gone = [
+            "public.orders has changed: column-gone (note)",
+            "public.orders has changed: column-retyped (price: numeric(9,2) became text)",
+        ]
+        found = verdict()
+        assert (found["equal"], found["source_rows"]) == (True, 2)
+        assert (found["inexact"], found["columns_not_compared"]) == (gone, ["note", "price"])
+        eventually(agree, PATIENCE_S)
+        project.headrace("apply", "--yes")
+        verdict(0)
+
+        source.execute("ALTER TABLE orders RENAME COLUMN id TO number")
+        found = verdict()
+        assert (found["compared"], found["equal"], found["source_rows"]) == (False, False, None)
+        eventually(agree, PATIENCE_S)
+        source.execute("ALTER TABLE orders RENAME COLUMN number TO id")
+        source.execute("ALTER TABLE orders RENAME TO elsewhere")
+        assert verdict()["inexact"] == ["public.orders has changed: table-gone (it was dropped or renamed)"]
+        source.execute("ALTER TABLE elsewhere RENAME TO orders")
+        verdict(0)
+        project.headrace("destroy", "--yes")
+        source.execute("DROP TABLE orders")
 
 
 @pytest.mark.long

@@ -201,6 +201,24 @@ def test_a_value_that_cannot_be_carried_is_set_aside_and_heals(project: ViewProj
     assert not any(project.inexact().values())
 
 
+def test_a_changed_table_makes_its_views_not_exact(project: ViewProject) -> None:
+    """They are derived from its columns: until the next apply nobody knows what they should be."""
+    names = [view_name(name) for name in STANDARD]
+    for change, back in (
+        ("ADD COLUMN extra text", "DROP COLUMN extra"),
+        ("RENAME COLUMN price TO cost", "RENAME COLUMN cost TO price"),
+    ):
+        project.execute(f"ALTER TABLE orders {change}")
+        try:
+            verdicts = project.open().verify(names)
+        finally:
+            project.execute(f"ALTER TABLE orders {back}")
+        for verdict in verdicts:
+            assert (verdict.compared, verdict.equal, verdict.exact) == (False, False, False)
+            assert any("public.orders has changed" in reason for reason in verdict.inexact)
+    check(project)
+
+
 def rejects(project: ViewProject, view: str) -> list[tuple[str, str]]:
     code, told = project.run("rejects", view, "--json")
     assert code == 0

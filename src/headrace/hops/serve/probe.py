@@ -6,6 +6,7 @@ moment; they never run ahead of what is indexed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
@@ -133,6 +134,13 @@ def stored(client: PinotClient, table: str) -> Stored:
     reported = size.get("reportedSizeInBytes")
     size_bytes = reported if isinstance(reported, int) and reported >= 0 else None
     return Stored(every, live, len(view), consuming, size_bytes)
+
+
+def newest_commit_time_ms(client: PinotClient, table: str) -> int | None:
+    """When the newest change that a table has was committed, deletes too; None when it has none."""
+    found = _stored_rows(client, f'SELECT MAX(__commit_time) FROM "{table}"')  # noqa: S608
+    newest = float(str(found[0][0])) if found else -math.inf  # milliseconds fit into a double
+    return int(newest) if math.isfinite(newest) else None
 
 
 def health(client: PinotClient, table: str) -> TableHealth:

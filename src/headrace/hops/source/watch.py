@@ -73,11 +73,16 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference between a contract and the source."""
+    """One difference between a contract and the source.
+
+    Attributes:
+        column: the carried column that is gone or has another type; empty where it is about another thing.
+    """
 
     table: TableName
     change: Change
     detail: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,11 +174,11 @@ def _columns(contract: TableContract, before: TableLook | None, now: TableLook) 
         old = numbers.get(now.columns[name][0])
         if old is not None:
             gone.remove(old)
-            yield Finding(table, Change.COLUMN_RENAMED, f"{old} is now called {name}")
+            yield Finding(table, Change.COLUMN_RENAMED, f"{old} is now called {name}", old)
         else:
             yield Finding(table, Change.COLUMN_ADDED, f"{name} {now.columns[name][1]}")
     for name in sorted(gone):
-        yield Finding(table, Change.COLUMN_GONE, name)
+        yield Finding(table, Change.COLUMN_GONE, name, name)
     yield from _types(contract, {} if before is None else before.columns, now.columns)
 
 
@@ -192,7 +197,8 @@ def _types(
             continue
         was = old[1] if old is not None and (new[2] or old[2]) else column.pg_type
         if was != new[1] and (old is not None or not new[2]):
-            yield Finding(contract.table, Change.COLUMN_RETYPED, f"{column.name}: {was} became {new[1]}")
+            detail = f"{column.name}: {was} became {new[1]}"
+            yield Finding(contract.table, Change.COLUMN_RETYPED, detail, column.name)
 
 
 def _partitions(

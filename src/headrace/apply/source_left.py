@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.cli import output
 from headrace.errors import HeadraceError
 
 
@@ -66,21 +65,4 @@ def refuse_purge(directory: Path) -> None:
             "slots-left",
             f"{', '.join(slot.name for slot in left)} on {left[0].host} would keep WAL for ever",
             hint="run `headrace up` and `headrace destroy` first, or add --leave-source",
-        )
-
-
-def tell_slots(left: list[SlotLeft]) -> None:
-    """Say on stderr how much WAL is kept, and how far that can go."""
-    from headrace.hops.source.probe import megabytes
-
-    for slot in left:
-        bound = (
-            f"up to {megabytes(slot.limit_bytes)}, then the slot is lost"
-            if slot.limit_bytes is not None
-            else "without a limit: it can fill that disk"
-        )
-        output.warn(
-            f"{slot.name} on {slot.host} keeps {megabytes(slot.retained_bytes)} of WAL, and more and more "
-            f"until `headrace up` ({bound})",
-            "`headrace destroy` gives it up",
         )

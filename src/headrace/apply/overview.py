@@ -1,0 +1,65 @@
+"""How the tables and the slots of a project stand: what `headrace status` shows below the engines.
+
+Promise: reading only; what cannot be asked is said with its reason and hides nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.watch_loop import read_alerts
+from headrace.errors import HeadraceError
+from headrace.hops.source.client import SourceClient
+from headrace.observe.slots import SlotStatus, slot_status
+from headrace.observe.tables import TableStatus, table_status
+
+if TYPE_CHECKING:
+    from headrace.apply.project import Project
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One look.
+
+    Attributes:
+        tables: every generation, live ones first.
+        tables_problem: why they could not be looked at.
+        slots: with the WAL that is kept for them.
+        slots_problem: why they could not be looked at.
+    """
+
+    tables: tuple[TableStatus, ...] = ()
+    tables_problem: str | None = None
+    slots: tuple[SlotStatus, ...] = ()
+    slots_problem: str | None = None
+
+
+def overview(project: Project, *, tables: bool = True) -> Overview:
+    """Look at tables and slots; what cannot be asked is a problem in it and no failure.
+
+    Args:
+        tables: False leaves them out: while engines start, they could say nothing yet.
+    """
+    try:
+        found, tables_problem = _tables(project) if tables else (), None
+    except HeadraceError as error:
+        found, tables_problem = (), error.summary
+    try:
+        slots, slots_problem = _slots(project), None
+    except HeadraceError as error:
+        slots, slots_problem = (), error.summary
+    return Overview(found, tables_problem, slots, slots_problem)
+
+
+def _tables(project: Project) -> tuple[TableStatus, ...]:
+    # Also without a supervisor: what was told last is not undone by nobody looking.
+    alerts = [standing.alert for standing in read_alerts(ProjectFolder.of(project.directory))]
+    with project.connections() as connections:
+        return tuple(table_status(project.name, connections.pinot, connections.kafka, alerts))
+
+
+def _slots(project: Project) -> tuple[SlotStatus, ...]:
+    with SourceClient.connect(project.endpoints.source) as client:
+        return slot_status(client, project.name)
