@@ -76,7 +76,7 @@ def build_command(
             "rows_per_s": round(rows / one_s),
             "three_more_s": round(others_s, 1),
             "spark_pss_mb": round(pss_mb),
-            "verified": all(verdict.exact for verdict in verdicts),
+            "verified": all(verdict.equal for verdict in verdicts),
         },
     )
 

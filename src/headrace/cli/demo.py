@@ -78,7 +78,7 @@ def demo(
         story.finish(run, verdicts)
     if keep is not None:
         story.say(f"It is still there: headrace -C {keep} down --purge --yes ends it.")
-    if not all(verdict.exact for verdict in verdicts):
+    if not all(verdict.equal for verdict in verdicts):
         raise HeadraceError(
             "demo-differs",
             "Pinot does not say what PostgreSQL says",

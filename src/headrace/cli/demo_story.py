@@ -69,7 +69,7 @@ class Story:
 
     def verdict(self, verdict: TableVerdict) -> None:
         """One table or view, compared."""
-        word = "equal" if verdict.exact else "DIFFERENT"
+        word = "equal" if verdict.equal else "DIFFERENT"
         kind = ", a view" if verdict.table.is_view else ""
         self.step(f"  {verdict.served_name:<16} {verdict.source_rows:>7,} rows  {word}{kind}")
 
@@ -79,7 +79,7 @@ class Story:
 
         found = {way: Distribution.of(times) for way, times in run.times_ms.items() if times}
         if self.json:
-            equal = all(verdict.exact for verdict in verdicts)
+            equal = all(verdict.equal for verdict in verdicts)
             output.answer_json(
                 {
                     "ok": equal,
@@ -88,7 +88,7 @@ class Story:
                     "view_freshness": found[VIEW].as_dict() if VIEW in found else None,
                     "pinot_unanswering_s": run.killed_for_s,
                     "verified": [
-                        {"name": one.served_name, "rows": one.source_rows, "equal": one.exact}
+                        {"name": one.served_name, "rows": one.source_rows, "equal": one.equal}
                         for one in verdicts
                     ],
                     "equal": equal,

@@ -34,8 +34,8 @@ def verify(
 
     A view is compared with what PostgreSQL answers to its SQL at one moment.
 
-    Exits with 5 when anything differs, and when a TRUNCATE made a table not exact, whose rows are equal by
-    chance at most. Takes no lock but that of a SELECT and writes nothing but a message into the WAL.
+    Exits with 5 when anything differs. Takes no lock but that of a SELECT and writes nothing but a message
+    into the WAL.
 
     \b
     Example:
@@ -47,13 +47,13 @@ def verify(
     wanted = [project.named(text) for text in tables] if tables else None
     with output.progress("verify") as progress:
         verdicts = project.verify(wanted, lambda what, done, total: progress.step(what, done, total or None))
-        exact = all(verdict.exact for verdict in verdicts)
-        progress.finish("equal" if exact else "not exact")
+        equal = all(verdict.equal for verdict in verdicts)
+        progress.finish("equal" if equal else "not equal")
     if json:
         output.answer_json(as_document(verdicts, show_values))
     else:
         _print(verdicts, show_values)
-    if not exact:
+    if not equal:
         raise typer.Exit(int(ExitCode.DATA_DIFFER))
 
 
@@ -62,7 +62,6 @@ def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str
     return {
         "ok": True,
         "equal": all(verdict.equal for verdict in verdicts),
-        "exact": all(verdict.exact for verdict in verdicts),
         "tables": [_table(verdict, show_values) for verdict in verdicts],
     }
 
@@ -74,14 +73,12 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
         "table": verdict.table.shown,
         "name": verdict.served_name,
         "equal": verdict.equal,
-        "exact": verdict.exact,
         "source_rows": verdict.source_rows,
         "pinot_rows": verdict.pinot_rows,
         **{fault.value: verdict.count(fault) for fault in Fault},
         "unconfirmed": verdict.unconfirmed,
         "undecided": verdict.undecided,
         "masked_columns": list(verdict.masked),
-        "truncated": verdict.truncated,
         "seconds": round(verdict.seconds, 3),
         "differences": [_difference(difference, show_values) for difference in verdict.differences],
     }
@@ -120,8 +117,6 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     ]
     output.answer(output.table(headers, rows))
     for verdict in verdicts:
-        if verdict.truncated:
-            output.answer(f"{verdict.table.shown} is not exact: {verdict.truncated}")
         for difference in verdict.differences[:SHOWN]:
             output.answer(f"{verdict.table.shown}: {_line(difference, show_values)}")
         hidden = len(verdict.differences) - SHOWN + verdict.unconfirmed
@@ -137,7 +132,7 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
 
 def _word(verdict: TableVerdict) -> str:
     if verdict.equal:
-        return "equal" if verdict.exact else "not exact"
+        return "equal"
     return "undecided" if not verdict.differences and not verdict.unconfirmed else "differs"
 
 

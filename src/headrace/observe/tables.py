@@ -13,7 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, positions, stored, truncated
+from headrace.hops.serve.probe import live_rejects, positions, stored
 from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
@@ -141,7 +141,4 @@ def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
     )
     if flagged and int(str(flagged[0][0])):
         reasons.append(f"{flagged[0][0]} rows have columns the declaration does not know, or lack some")
-    emptied = truncated(pinot, generation)
-    if emptied:
-        reasons.append(emptied)
     return tuple(reasons)

@@ -22,7 +22,6 @@ from hashlib import blake2b
 from headrace.endpoints import SourceAddress
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
-from headrace.hops.serve.probe import truncated
 from headrace.hops.serve.query import AFTER_OPTION
 from headrace.verify.fence import Fence
 from headrace.verify.normalise import RowText, pinot_texts
@@ -72,7 +71,6 @@ class Audit:
             unconfirmed=found.unconfirmed,
             undecided=len(found.undecided),
             masked=tuple(column.name for column in generation.contract.columns if column.mask),
-            truncated=truncated(self.pinot, generation),
             seconds=time.monotonic() - started,
         )
 

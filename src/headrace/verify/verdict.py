@@ -50,7 +50,6 @@ class TableVerdict:
         unconfirmed: rows that looked different and were too many to be looked at again one by one.
         undecided: rows that kept changing until the time was up.
         masked: columns of which only NULL or not was compared.
-        truncated: why a TRUNCATE makes the table not exact; None for none.
         seconds: how long it took.
     """
 
@@ -63,18 +62,12 @@ class TableVerdict:
     unconfirmed: int
     undecided: int
     masked: tuple[str, ...]
-    truncated: str | None
     seconds: float
 
     @property
     def equal(self) -> bool:
         """Every row of the source is in Pinot as it is, and nothing else is."""
         return not (self.differences or self.unconfirmed or self.undecided)
-
-    @property
-    def exact(self) -> bool:
-        """Equal, and known to stay so: behind a torn TRUNCATE equal rows are chance, as `status` says too."""
-        return self.equal and self.truncated is None
 
     def count(self, fault: Fault) -> int:
         """Confirmed differences of one kind."""

@@ -23,7 +23,11 @@ from headrace.names import CaptureNames, TableName
 CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 EXACT_CONNECTOR_CLASS = "io.headrace.capture.ExactPostgresConnector"
 """Debezium's with our positions: stock 3.7.0 loses the second half of a changed key, or the rest of the rows
-that COPY wrote together, when it is killed between the two (java/capture)."""
+that COPY wrote together, when it is killed between the two; and a TRUNCATE reaches one partition only there
+(java/capture)."""
+
+TRUNCATE_PARTITIONS = "headrace.topic.partitions"
+"""The setting of our connector that says which topics have several partitions."""
 
 ROW_GUARD_CLASS = "io.headrace.connect.RowGuard"
 STOCK_CONVERTER_CLASS = "org.apache.kafka.connect.json.JsonConverter"
@@ -72,7 +76,7 @@ def connector_config(
         converter_class: `CaptureCapability.converter_class`.
 
     Raises:
-        HeadraceError: `row-guard-missing`, `mask-name-unsupported`.
+        HeadraceError: `row-guard-missing`, `mask-name-unsupported`, `exact-connector-missing`.
     """
     tables = sorted(contracts, key=lambda contract: contract.table)
     return {
@@ -80,6 +84,7 @@ def connector_config(
         **_identity(names),
         **_source(source),
         **_selection(tables),
+        **_partitions(names, tables, connector_class),
         **_freshness(connector_class),
         **_exactness(names),
         **_values(converter_class),
@@ -162,6 +167,26 @@ def _literal(name: str) -> str:
         char if char.isalnum() or char == "_" or not char.isascii() else f"\\x{ord(char):02x}"
         for char in name
     )
+
+
+def _partitions(names: CaptureNames, tables: Sequence[TableContract], connector_class: str) -> dict[str, str]:
+    """Which topics have several partitions, so that a TRUNCATE, which has no key, is sent to each of them."""
+    several = [table for table in tables if table.partitions > 1]
+    if not several:
+        return {}
+    if connector_class != EXACT_CONNECTOR_CLASS:
+        raise HeadraceError(
+            "exact-connector-missing",
+            f"{several[0].table} cannot have {several[0].partitions} partitions:"
+            f" the Connect worker has no {EXACT_CONNECTOR_CLASS}",
+            cause="Debezium's own sends a TRUNCATE to one partition, and the others keep their rows",
+            hint="put headrace's capture jar beside Debezium's on the worker's plugin.path,"
+            " or declare the table with `partitions: 1`",
+            where=Where(address=f"table:{several[0].table}"),
+        )
+    return {
+        TRUNCATE_PARTITIONS: ",".join(f"{names.topic(table.table)}={table.partitions}" for table in several)
+    }
 
 
 def _freshness(connector_class: str) -> dict[str, str]:
