@@ -9,14 +9,18 @@ from collections import Counter
 import pytest
 
 from headrace.apply.project import Project
+from headrace.contract import Kind
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.messages import read
 from headrace.names import CaptureNames, TableName
+from headrace.observe.trace import Place
+from headrace.observe.whereabouts import verdict
 from tests.faults.kills import kill, wait_until_back
 from tests.integration.apply.project import RunningProject
 
 pytestmark = pytest.mark.engines
 
+ORDERS = TableName("public", "orders")
 PARTITIONS = {"orders": 3, "items": 2}
 ROUNDS = 40
 
@@ -74,6 +78,14 @@ def test_every_partition_of_every_table_is_emptied(project: RunningProject, open
     for table, partitions in PARTITIONS.items():
         assert sent(project, opened, table) == dict.fromkeys(range(partitions), 2)
     assert project.served("SELECT count(*) FROM orders") == [(61,)]
+    gone = [opened.trace(ORDERS, [str(key)]) for key in range(200, 206)]
+    newest = [found.newest for found in gone if found.newest is not None]
+    assert [(one.kind, one.op) for one in newest] == [(Kind.TRUNCATE, "t")] * len(gone)
+    assert len({one.partition for one in newest}) > 1
+    sentences = {verdict(found).sentence for found in gone}
+    assert sentences == {"the table was truncated, and that is everywhere"}
+    back = opened.trace(ORDERS, ["60"])
+    assert (back.newest is not None and back.newest.op, verdict(back).place) == ("c", Place.EVERYWHERE)
 
 
 def test_a_kill_of_connect_tears_no_truncate(project: RunningProject, opened: Project) -> None:
