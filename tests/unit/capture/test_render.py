@@ -143,12 +143,10 @@ def test_our_connector_hands_on_at_once_and_bounds_its_own_queue() -> None:
 
 def test_our_connector_knows_the_topics_of_several_partitions() -> None:
     tables = [replace(EVENTS, partitions=2), replace(ORDERS, partitions=3)]
-    exact = connector_config(NAMES, tables, SOURCE, guard=GUARD, connector_class=EXACT_CONNECTOR_CLASS)
+    exact = connector_config(NAMES, tables, SOURCE, guard=GUARD, every_partition=True)
     assert exact[TRUNCATE_PARTITIONS] == "shop.7.Audit.e_v_e_n_t.s=2,shop.7.public.orders=3"
     assert NAMES.topic(EVENTS.table) == "shop.7.Audit.e_v_e_n_t.s"
-    one = connector_config(
-        NAMES, [ORDERS, EVENTS], SOURCE, guard=GUARD, connector_class=EXACT_CONNECTOR_CLASS
-    )
+    one = connector_config(NAMES, [ORDERS, EVENTS], SOURCE, guard=GUARD, every_partition=True)
     assert TRUNCATE_PARTITIONS not in one
 
 

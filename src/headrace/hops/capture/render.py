@@ -67,6 +67,7 @@ def connector_config(
     guard: RowGuard | None,
     connector_class: str = CONNECTOR_CLASS,
     converter_class: str = STOCK_CONVERTER_CLASS,
+    every_partition: bool = False,
 ) -> dict[str, str]:
     """The whole configuration of the connector of one capture.
 
@@ -74,6 +75,7 @@ def connector_config(
         guard: None when the worker has no row guard: then no column can be masked.
         connector_class: `CaptureCapability.connector_class`.
         converter_class: `CaptureCapability.converter_class`.
+        every_partition: `CaptureCapability.every_partition`.
 
     Raises:
         HeadraceError: `row-guard-missing`, `mask-name-unsupported`, `exact-connector-missing`.
@@ -84,7 +86,7 @@ def connector_config(
         **_identity(names),
         **_source(source),
         **_selection(tables),
-        **_partitions(names, tables, connector_class),
+        **_partitions(names, tables, every_partition),
         **_freshness(connector_class),
         **_exactness(names),
         **_values(converter_class),
@@ -169,19 +171,22 @@ def _literal(name: str) -> str:
     )
 
 
-def _partitions(names: CaptureNames, tables: Sequence[TableContract], connector_class: str) -> dict[str, str]:
+def _partitions(
+    names: CaptureNames, tables: Sequence[TableContract], every_partition: bool
+) -> dict[str, str]:
     """Which topics have several partitions, so that a TRUNCATE, which has no key, is sent to each of them."""
     several = [table for table in tables if table.partitions > 1]
     if not several:
         return {}
-    if connector_class != EXACT_CONNECTOR_CLASS:
+    if not every_partition:
         raise HeadraceError(
             "exact-connector-missing",
             f"{several[0].table} cannot have {several[0].partitions} partitions:"
-            f" the Connect worker has no {EXACT_CONNECTOR_CLASS}",
-            cause="Debezium's own sends a TRUNCATE to one partition, and the others keep their rows",
-            hint="put headrace's capture jar beside Debezium's on the worker's plugin.path,"
-            " or declare the table with `partitions: 1`",
+            f" the Connect worker has no {EXACT_CONNECTOR_CLASS} of today",
+            cause="others send a TRUNCATE to one partition, and the rest keep their rows",
+            hint="after an upgrade `headrace down` and `headrace up` start the new one; otherwise put"
+            " headrace's capture jar beside Debezium's on the worker's plugin.path, or declare the table with"
+            " `partitions: 1`",
             where=Where(address=f"table:{several[0].table}"),
         )
     return {
