@@ -79,13 +79,12 @@ _CONTROL = {"begin": 8, "commit": 6, "rollback": 2, "savepoint": 4, "rollback_to
 VERBS = tuple(name for name, weight in (_WRITES | _CONTROL).items() for _ in range(weight))
 
 
-def intents(tables: Sequence[str] = tuple(TABLES), *, truncate: bool = True) -> st.SearchStrategy[Intent]:
-    """One intent; without `truncate` for tables whose TRUNCATE starts them over."""
-    verbs = VERBS if truncate else tuple(verb for verb in VERBS if verb != "truncate")
+def intents(tables: Sequence[str] = tuple(TABLES)) -> st.SearchStrategy[Intent]:
+    """One intent."""
     return st.builds(
         Intent,
         session=st.integers(0, SESSIONS - 1),
-        verb=st.sampled_from(verbs),
+        verb=st.sampled_from(VERBS),
         table=st.sampled_from(tuple(tables)),
         start=st.integers(0, KEY_SPACE - 1),
         count=st.integers(1, 30),

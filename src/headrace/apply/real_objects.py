@@ -84,6 +84,7 @@ class RealObjects:
             guard=guard,
             connector_class=self._capability.connector_class,
             converter_class=self._capability.converter_class,
+            every_partition=self._capability.every_partition,
         )
         connector = Connector(self._connect, names.connector, config)
         return MaskedConnector(connector, self._mask_key) if hashed else connector

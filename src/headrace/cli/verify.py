@@ -35,9 +35,9 @@ def verify(
     A view is compared with what PostgreSQL answers to its SQL at one moment.
 
     Exits with 5 when anything differs, and when a table is not exact although its rows are equal: a column
-    came or went at the source, rows were set aside, a slot was lost, a TRUNCATE was torn. Columns that
-    PostgreSQL does not have any more as they were are named and left out. Takes no lock but that of a SELECT
-    and writes nothing but a message into the WAL.
+    came or went at the source, rows were set aside, a slot or a log was lost. Columns that PostgreSQL does
+    not have any more as they were are named and left out. Takes no lock but that of a SELECT and writes
+    nothing but a message into the WAL.
 
     \b
     Example:
@@ -64,7 +64,6 @@ def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str
     return {
         "ok": True,
         "equal": all(verdict.equal for verdict in verdicts),
-        "exact": all(verdict.exact for verdict in verdicts),
         "tables": [_table(verdict, show_values) for verdict in verdicts],
     }
 
@@ -83,7 +82,6 @@ def _table(verdict: TableVerdict, show_values: bool) -> dict[str, object]:
         "unconfirmed": verdict.unconfirmed,
         "undecided": verdict.undecided,
         "masked_columns": list(verdict.masked),
-        "truncated": verdict.truncated,
         "inexact": list(verdict.inexact),
         "compared": verdict.compared,
         "columns_not_compared": list(verdict.not_compared),
@@ -125,8 +123,6 @@ def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
     ]
     output.answer(output.table(headers, rows))
     for verdict in verdicts:
-        if verdict.truncated:
-            output.answer(f"{verdict.table.shown} is not exact: {verdict.truncated}")
         for reason in verdict.inexact:
             output.answer(f"{verdict.table.shown} is not exact: {reason}")
         for difference in verdict.differences[:SHOWN]:

@@ -18,7 +18,7 @@ from headrace.hops.capture.probe import status as connector_status
 from headrace.hops.serve import history, texts
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
-from headrace.hops.serve.probe import positions, truncated
+from headrace.hops.serve.probe import positions
 from headrace.hops.source import row as source_row
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.slot import read_slot
@@ -177,16 +177,13 @@ class RowPath:
             # First how far it is: what is stored then holds at least all before.
             reached = positions(pinot, physical)
             stored = history.versions(pinot, physical, self.contract, self.key)
-            emptied = history.truncates(pinot, physical)
+            emptied = history.truncate_behind(pinot, physical, stored[-1]) if stored else None
             answering = history.answering(pinot, physical, self.contract, self.key)
-            inexact = truncated(pinot, self.served)
         except HeadraceError as error:
             return ServeLook(physical, problem=error.summary)
         if not stored:
-            return ServeLook(physical, reached, answering=answering, truncated=inexact)
-        own = stored[-1]
-        later = [one for one in emptied if one.partition == own.partition and one.offset > own.offset]
-        newest = later[0] if later else own
+            return ServeLook(physical, reached, answering=answering)
+        newest = emptied or stored[-1]
         return ServeLook(
             physical=physical,
             reached=reached,
@@ -197,7 +194,6 @@ class RowPath:
             document=newest.document,
             server=newest.server,
             reason=newest.reason,
-            truncated=inexact,
         )
 
     def _served_values(self, serve: ServeLook) -> Mapping[str, object] | None:

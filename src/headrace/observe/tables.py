@@ -13,7 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import LOG_LOST, checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
-from headrace.hops.serve.probe import live_rejects, newest_commit_time_ms, positions, stored, truncated
+from headrace.hops.serve.probe import live_rejects, newest_commit_time_ms, positions, stored
 from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
@@ -118,7 +118,7 @@ def _one(
         reached = positions(pinot, generation.physical)
         rows = stored(pinot, generation.physical)
         newest = newest_commit_time_ms(pinot, generation.physical)
-        inexact = _inexact(generation, pinot)
+        inexact = set_aside(generation, pinot)
     except HeadraceError as error:
         return replace(known, inexact=told, problem=error.summary)
     return replace(
@@ -135,11 +135,6 @@ def _lag(end: Mapping[int, int] | None, reached: Mapping[int, int]) -> int | Non
     if end is None or set(end) - set(reached):
         return None
     return sum(max(0, offset - reached[partition]) for partition, offset in end.items())
-
-
-def _inexact(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:
-    emptied = truncated(pinot, generation)
-    return (*set_aside(generation, pinot), *((emptied,) if emptied else ()))
 
 
 def set_aside(generation: Generation, pinot: PinotClient) -> tuple[str, ...]:

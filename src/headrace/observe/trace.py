@@ -139,7 +139,6 @@ class ServeLook:
         answering: the offset of the version that a query gets; None when it gets none.
         segment, document, server: where the newest version lies.
         reason: why it was set aside.
-        truncated: why a TRUNCATE makes the table not exact.
     """
 
     physical: str | None = None
@@ -151,7 +150,6 @@ class ServeLook:
     document: int | None = None
     server: str | None = None
     reason: str = ""
-    truncated: str | None = None
     problem: str | None = None
 
 

@@ -96,8 +96,6 @@ def _before_kafka(trace: Trace) -> Verdict | None:
         )
         return Verdict(Place.UNKNOWN, sentence)
     what = "the row" if source.present else "its deletion"
-    if found is Arrival.LOST and trace.serve.truncated:
-        return Verdict(Place.APART, f"the table is not exact: {trace.serve.truncated}")
     if found is Arrival.LOST:
         sentence = f"{what} is committed and never came to Kafka: see `headrace status` and `headrace verify`"
         return Verdict(Place.APART, sentence)

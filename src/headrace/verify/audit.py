@@ -22,7 +22,6 @@ from hashlib import blake2b
 from headrace.endpoints import SourceAddress
 from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.directory import Generation
-from headrace.hops.serve.probe import truncated
 from headrace.hops.source.client import SourceClient
 from headrace.observe.drift import Drift, no_drift
 from headrace.observe.tables import set_aside
@@ -79,7 +78,6 @@ class Audit:
             unconfirmed=found.unconfirmed,
             undecided=len(found.undecided),
             masked=tuple(column.name for column in text.columns if column.mask),
-            truncated=truncated(self.pinot, generation),
             seconds=time.monotonic() - started,
             inexact=(*drift.reasons, *set_aside(generation, self.pinot)),
             not_compared=tuple(sorted(drift.left_out)),
@@ -103,7 +101,6 @@ def not_compared(generation: Generation, reasons: tuple[str, ...], seconds: floa
         unconfirmed=0,
         undecided=0,
         masked=(),
-        truncated=None,
         seconds=seconds,
         inexact=reasons,
         not_compared=tuple(column.name for column in generation.contract.columns),

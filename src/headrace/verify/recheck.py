@@ -8,7 +8,7 @@ all of them seen by the snapshot, so that none is about to take another's place.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from headrace.contract import Kind
@@ -74,9 +74,13 @@ class Recheck:
                 time.sleep(PAUSE_S)
         return Found(tuple(found.values()), left)
 
-    def _truncated(self, served: ServedRows, snapshot: SourceSnapshot) -> int:
-        """The offset of the last TRUNCATE that the snapshot sees, -1 for none."""
-        return max((at for txid, at in served.truncates() if snapshot.visibility.sees(txid)), default=-1)
+    def _truncated(self, served: ServedRows, snapshot: SourceSnapshot) -> Mapping[int, int]:
+        """Partition to the offset of the last TRUNCATE there that the snapshot sees."""
+        found: dict[int, int] = {}
+        for txid, partition, offset in served.truncates():
+            if snapshot.visibility.sees(txid):
+                found[partition] = max(offset, found.get(partition, -1))
+        return found
 
     def _batch(self, keys: list[Fields], look: _Look, found: dict[Fields, Difference]) -> list[Fields]:
         """Decide what can be decided; returns the rest."""
@@ -132,7 +136,7 @@ class _Look:
 
     snapshot: SourceSnapshot
     served: ServedRows
-    truncated: int
+    truncated: Mapping[int, int]
 
     def settled(self, shown: list[tuple[int, int]]) -> bool:
         """Whether the snapshot sees the transactions of all these rows: Pinot is done with them."""
@@ -146,7 +150,9 @@ class _Look:
             shown: `__txid` and `__offset` of the row that answered; None when none did.
         """
         sees = self.snapshot.visibility.sees
-        seen = [one for one in stored if sees(one.txid) and one.offset > self.truncated]
+        seen = [
+            one for one in stored if sees(one.txid) and one.offset > self.truncated.get(one.partition, -1)
+        ]
         newest = seen[-1] if seen else None
         if shown is not None:
             if not sees(shown[0]) or (newest is not None and shown[1] == newest.offset):

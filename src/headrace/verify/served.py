@@ -17,6 +17,7 @@ from headrace.contract import Column, Conversion, Kind
 from headrace.hops.serve import answer
 from headrace.hops.serve.client import Json, PinotClient
 from headrace.hops.serve.dialect import quote, text
+from headrace.hops.serve.history import partition_of
 from headrace.verify.normalise import RowText, pinot_texts, unescaped
 
 PAGE_ROWS = 100_000
@@ -34,13 +35,14 @@ class Version:
     Attributes:
         kind: of `headrace.contract.Kind`.
         txid: of the transaction that wrote it.
-        offset: its place in the log.
+        partition, offset: its place in the log.
         row: as JSON gave it, in the order of `RowText.pinot_fields`.
         reason: why it was set aside.
     """
 
     kind: int
     txid: int
+    partition: int
     offset: int
     row: list[object]
     reason: str
@@ -86,14 +88,15 @@ class ServedRows:
     def versions(self, keys: Iterable[Fields]) -> dict[Fields, list[Version]]:
         """Every stored version of some keys, oldest first, dead ones and tombstones too."""
         sql = (
-            f"SELECT {self.text.pinot_fields()}, __kind, __txid, __offset, __reject "  # noqa: S608
+            f"SELECT {self.text.pinot_fields()}, __kind, __txid, $segmentName, __offset, __reject "  # noqa: S608
             f'FROM "{self.physical}" WHERE {self._key_condition(list(keys))} LIMIT {MAX_LIMIT}'
         )
         found: dict[Fields, list[Version]] = {}
         fields = pinot_texts(self.key_text)
         for row in self.ask(sql, {"skipUpsert": "true"}):
-            kind, txid, offset, reason = row[self.text.width :]
-            version = Version(int(str(kind)), int(str(txid)), int(str(offset)), row, str(reason))
+            kind, txid, segment, offset, reason = row[self.text.width :]
+            place = partition_of(str(segment)), int(str(offset))
+            version = Version(int(str(kind)), int(str(txid)), *place, row, str(reason))
             found.setdefault(tuple(fields(row)), []).append(version)
         for stored in found.values():
             stored.sort(key=lambda version: version.offset)
@@ -116,12 +119,14 @@ class ServedRows:
         """The texts of the keys alone."""
         return RowText(self.text.contract, self.text.columns[: self.text.key_width])
 
-    def truncates(self) -> list[tuple[int, int]]:
-        """`__txid` and `__offset` of every TRUNCATE that is stored."""
+    def truncates(self) -> list[tuple[int, int, int]]:
+        """`__txid`, partition and `__offset` of every TRUNCATE that is stored: one lies in each partition."""
         sql = (
-            f'SELECT __txid, __offset FROM "{self.physical}" WHERE __kind = {Kind.TRUNCATE} LIMIT {MAX_LIMIT}'  # noqa: S608
+            f'SELECT __txid, $segmentName, __offset FROM "{self.physical}" '  # noqa: S608
+            f"WHERE __kind = {Kind.TRUNCATE} LIMIT {MAX_LIMIT}"
         )
-        return [(int(str(row[0])), int(str(row[1]))) for row in self.ask(sql, {"skipUpsert": "true"})]
+        rows = self.ask(sql, {"skipUpsert": "true"})
+        return [(int(str(txid)), partition_of(str(segment)), int(str(at))) for txid, segment, at in rows]
 
     def ask(self, sql: str, extra: Mapping[str, str] | None = None) -> list[list[object]]:
         """One complete answer; what passes by itself is waited for."""

@@ -50,7 +50,6 @@ class TableVerdict:
         unconfirmed: rows that looked different and were too many to be looked at again one by one.
         undecided: rows that kept changing until the time was up.
         masked: columns of which only NULL or not was compared.
-        truncated: why a TRUNCATE makes the table not exact; None for none.
         seconds: how long it took.
         inexact: why the table is not exact whatever its rows say, in the words of `headrace status`.
         not_compared: carried columns that the source does not have any more as they were.
@@ -66,7 +65,6 @@ class TableVerdict:
     unconfirmed: int
     undecided: int
     masked: tuple[str, ...]
-    truncated: str | None
     seconds: float
     inexact: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
@@ -79,8 +77,8 @@ class TableVerdict:
 
     @property
     def exact(self) -> bool:
-        """Equal, and known to stay so, as `status` says too: behind a torn TRUNCATE equal rows are chance."""
-        return self.equal and self.truncated is None and not self.inexact
+        """Equal, and nothing else speaks against it, as `status` says too."""
+        return self.equal and not self.inexact
 
     def count(self, fault: Fault) -> int:
         """Confirmed differences of one kind."""

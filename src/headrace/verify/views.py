@@ -284,7 +284,6 @@ def _verdict(
         unconfirmed=max(len(missing) - REPORTED, 0) + max(len(extra) - REPORTED, 0),
         undecided=0,
         masked=(),
-        truncated=None,
         seconds=seconds,
     )
 

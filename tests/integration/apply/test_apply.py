@@ -183,32 +183,6 @@ def test_resync_merges_captures(project: RunningProject) -> None:
     assert opened.plan().empty
 
 
-def test_a_truncate_of_several_partitions_is_told_until_the_table_is_taken_again(
-    project: RunningProject,
-) -> None:
-    """There is no order between partitions: the event empties the one it lies in."""
-    mark = "truncated: `headrace resync public.orders`"
-    opened = project.declare("orders: {partitions: 3}", "items")
-    opened.apply()
-    assert project.inexact() == {"orders": (), "items": ()}
-    project.execute("TRUNCATE orders, items", "INSERT INTO orders VALUES (9001, 'after')")
-    project.same("items")
-    project.served("SELECT count(*) FROM orders")
-    assert project.inexact() == {"orders": (mark,), "items": ()}
-    code, answer = project.run("verify")
-    assert code == 5
-    assert f"public.orders is not exact: {mark}" in answer.splitlines()
-    assert "public.items is not exact" not in answer
-    with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
-        assert kafka.partitions(f"{project.name}.{min(project.generations('orders'))}.public.orders") == 3
-    assert project.run("resync", "orders")[0] == 0
-    assert project.inexact() == {"orders": (), "items": ()}
-    project.same("orders")
-    code, answer = project.run("verify")
-    assert code == 0
-    assert "not exact" not in answer
-
-
 def test_a_saved_plan_is_refused_once_the_world_moved(project: RunningProject, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
     opened = project.declare("orders")

@@ -75,6 +75,7 @@ class Bench:
             guard=None,
             connector_class=found.connector_class,
             converter_class=found.converter_class,
+            every_partition=found.every_partition,
         )
 
     def prepare(self, names: CaptureNames, contracts: Sequence[TableContract]) -> None:

@@ -82,6 +82,14 @@ class EnvelopeWriter:
         self._producer.flush()
         return self.offset
 
+    def truncate(self, partition: int = 0) -> None:
+        """Append a TRUNCATE to a partition."""
+        document = {"before": None, "after": None, "source": {"ts_ms": 1, "txId": 1, "lsn": 1}, "op": "t"}
+        self._producer.produce(self.topic, json.dumps(document).encode(), partition=partition)
+        self._producer.flush()
+        if partition == 0:
+            self.offset += 1
+
     def _send(
         self, operation: str, image: dict[str, object], txid: int, lsn: int, time_ms: int, partition: int
     ) -> None:

@@ -126,6 +126,34 @@ def test_a_truncate_between_snapshot_and_look_is_no_difference(pair: Pair, engin
     assert refused
 
 
+def test_a_truncate_counts_in_its_own_partition(engines: Endpoints) -> None:
+    """Its offset in one partition says nothing of the records of another."""
+    columns = (COLUMNS[0], next(column for column in COLUMNS if column.name == "price"))
+    with open_pair(engines, f"audit_{uuid.uuid4().hex[:8]}", columns, partitions=2) as pair:
+
+        def wait_for_rejects(count: int) -> None:
+            deadline = time.monotonic() + 30
+            while probe.live_rejects(pair.pinot, pair.physical, ("id",)) != count:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+        pair.put("c", [{"id": number, "price": Decimal(1)} for number in range(5)], source=False)
+        for partition in range(2):
+            pair.writer.truncate(partition)
+        pair.put("c", [{"id": 9, "price": Decimal(1)}], stream=False)
+        pair.writer.write("c", [{"id": 9, "price": Decimal("NaN")}], partition=1)
+        wait_for_rejects(1)
+        verdict = audit(pair, engines)
+        assert [(one.fault, one.key) for one in verdict.differences] == [(Fault.REJECTED, ("9",))]
+        pair.connection.execute(f"TRUNCATE {pair.name}".encode())
+        pair.writer.truncate(0)
+        wait_for_rejects(1)
+        pair.writer.truncate(1)
+        wait_for_rejects(0)
+        verdict = audit(pair, engines)
+        assert (verdict.equal, verdict.source_rows, verdict.pinot_rows) == (True, 0, 0)
+
+
 def test_a_microsecond_apart_is_seen(pair: Pair, engines: Endpoints) -> None:
     row = {**random_row(random.Random(1), 1)}
     pair.put("c", [row])

@@ -16,6 +16,7 @@ from headrace.errors import HeadraceError
 from headrace.hops.capture.render import (
     EXACT_CONNECTOR_CLASS,
     STRUCT_CONVERTER_CLASS,
+    TRUNCATE_PARTITIONS,
     RowGuard,
     connector_config,
     included_tables,
@@ -138,6 +139,23 @@ def test_our_connector_hands_on_at_once_and_bounds_its_own_queue() -> None:
     assert int(exact["max.batch.size"]) < int(exact["max.queue.size"])
     assert int(exact["poll.interval.ms"]) < int(stock["poll.interval.ms"])
     assert exact["max.queue.size.in.bytes"] == "0" != stock["max.queue.size.in.bytes"]
+
+
+def test_our_connector_knows_the_topics_of_several_partitions() -> None:
+    tables = [replace(EVENTS, partitions=2), replace(ORDERS, partitions=3)]
+    exact = connector_config(NAMES, tables, SOURCE, guard=GUARD, every_partition=True)
+    assert exact[TRUNCATE_PARTITIONS] == "shop.7.Audit.e_v_e_n_t.s=2,shop.7.public.orders=3"
+    assert NAMES.topic(EVENTS.table) == "shop.7.Audit.e_v_e_n_t.s"
+    one = connector_config(NAMES, [ORDERS, EVENTS], SOURCE, guard=GUARD, every_partition=True)
+    assert TRUNCATE_PARTITIONS not in one
+
+
+def test_several_partitions_without_our_connector_are_refused() -> None:
+    with pytest.raises(HeadraceError) as refused:
+        connector_config(NAMES, [EVENTS, replace(ORDERS, partitions=3)], SOURCE, guard=GUARD)
+    assert refused.value.code == "exact-connector-missing"
+    assert refused.value.where is not None
+    assert refused.value.where.address == "table:public.orders"
 
 
 def test_only_the_class_of_the_converter_differs() -> None:

@@ -54,9 +54,9 @@ def test_a_reason_stands_in_the_table_and_below() -> None:
     known = TableStatus("orders", "public.orders", "1", "live", 0, 5, 7)
     assert known.exact
     assert render_tables([known]).splitlines()[1].split()[-1] == "yes"
-    told = replace(known, inexact=("truncated: `headrace resync public.orders`",))
+    told = replace(known, inexact=("its slot is lost",))
     _, line, reason = render_tables([told]).splitlines()
     assert line.split()[-1] == "NO"
-    assert reason == "! orders is not exact: truncated: `headrace resync public.orders`"
+    assert reason == "! orders is not exact: its slot is lost"
     assert replace(told, problem="Pinot does not answer").exact is False
     assert replace(known, problem="Pinot does not answer").exact is None

@@ -103,16 +103,6 @@ REJECTED = replace(CHANGE, kind=Kind.REJECT)
         ),
         (replace(EMPTY, capture=replace(CAPTURE, fenced=True)), Place.APART, "never came to Kafka"),
         (
-            replace(
-                FOUND,
-                source=GONE,
-                capture=replace(CAPTURE, fenced=True),
-                serve=replace(SERVE, truncated="truncated"),
-            ),
-            Place.APART,
-            "the table is not exact: truncated",
-        ),
-        (
             replace(OLD, topic=replace(OLD.topic, bounded=True)),
             Place.UNKNOWN,
             "more records wait before Pinot",

@@ -13,6 +13,7 @@ from headrace.hops.capture.render import (
     ROW_GUARD_CLASS,
     STOCK_CONVERTER_CLASS,
     STRUCT_CONVERTER_CLASS,
+    TRUNCATE_PARTITIONS,
 )
 
 OLDEST_DEBEZIUM = (3, 7)
@@ -28,6 +29,7 @@ class CaptureCapability:
         connect: the worker's version, `4.3.1`.
         row_guard: the worker has headrace's transformation: columns can be masked, large rows set aside.
         exact: the worker has headrace's connector, which loses no part of a change when it is killed.
+        every_partition: that connector sends a TRUNCATE to every partition; an older one ignores the setting.
         struct_converter: the worker has headrace's converter, which writes what the stock one does, faster.
     """
 
@@ -35,6 +37,7 @@ class CaptureCapability:
     connect: str
     row_guard: bool
     exact: bool
+    every_partition: bool
     struct_converter: bool
 
     @property
@@ -85,11 +88,13 @@ def capability(client: ConnectClient) -> CaptureCapability:
             cause="initial_state (KIP-980) came with 3.7; without it a first snapshot cannot be proven",
             hint="use workers of version 3.7 or newer",
         )
+    exact = EXACT_CONNECTOR_CLASS in there
     return CaptureCapability(
         debezium,
         connect,
         row_guard=ROW_GUARD_CLASS in there,
-        exact=EXACT_CONNECTOR_CLASS in there,
+        exact=exact,
+        every_partition=exact and TRUNCATE_PARTITIONS in client.properties(EXACT_CONNECTOR_CLASS),
         struct_converter=STRUCT_CONVERTER_CLASS in there,
     )
 

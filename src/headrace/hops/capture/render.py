@@ -23,7 +23,11 @@ from headrace.names import CaptureNames, TableName
 CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 EXACT_CONNECTOR_CLASS = "io.headrace.capture.ExactPostgresConnector"
 """Debezium's with our positions: stock 3.7.0 loses the second half of a changed key, or the rest of the rows
-that COPY wrote together, when it is killed between the two (java/capture)."""
+that COPY wrote together, when it is killed between the two; and a TRUNCATE reaches one partition only there
+(java/capture)."""
+
+TRUNCATE_PARTITIONS = "headrace.topic.partitions"
+"""The setting of our connector that says which topics have several partitions."""
 
 ROW_GUARD_CLASS = "io.headrace.connect.RowGuard"
 STOCK_CONVERTER_CLASS = "org.apache.kafka.connect.json.JsonConverter"
@@ -63,6 +67,7 @@ def connector_config(
     guard: RowGuard | None,
     connector_class: str = CONNECTOR_CLASS,
     converter_class: str = STOCK_CONVERTER_CLASS,
+    every_partition: bool = False,
 ) -> dict[str, str]:
     """The whole configuration of the connector of one capture.
 
@@ -70,9 +75,10 @@ def connector_config(
         guard: None when the worker has no row guard: then no column can be masked.
         connector_class: `CaptureCapability.connector_class`.
         converter_class: `CaptureCapability.converter_class`.
+        every_partition: `CaptureCapability.every_partition`.
 
     Raises:
-        HeadraceError: `row-guard-missing`, `mask-name-unsupported`.
+        HeadraceError: `row-guard-missing`, `mask-name-unsupported`, `exact-connector-missing`.
     """
     tables = sorted(contracts, key=lambda contract: contract.table)
     return {
@@ -80,6 +86,7 @@ def connector_config(
         **_identity(names),
         **_source(source),
         **_selection(tables),
+        **_partitions(names, tables, every_partition),
         **_freshness(connector_class),
         **_exactness(names),
         **_values(converter_class),
@@ -162,6 +169,29 @@ def _literal(name: str) -> str:
         char if char.isalnum() or char == "_" or not char.isascii() else f"\\x{ord(char):02x}"
         for char in name
     )
+
+
+def _partitions(
+    names: CaptureNames, tables: Sequence[TableContract], every_partition: bool
+) -> dict[str, str]:
+    """Which topics have several partitions, so that a TRUNCATE, which has no key, is sent to each of them."""
+    several = [table for table in tables if table.partitions > 1]
+    if not several:
+        return {}
+    if not every_partition:
+        raise HeadraceError(
+            "exact-connector-missing",
+            f"{several[0].table} cannot have {several[0].partitions} partitions:"
+            f" the Connect worker has no {EXACT_CONNECTOR_CLASS} of today",
+            cause="others send a TRUNCATE to one partition, and the rest keep their rows",
+            hint="after an upgrade `headrace down` and `headrace up` start the new one; otherwise put"
+            " headrace's capture jar beside Debezium's on the worker's plugin.path, or declare the table with"
+            " `partitions: 1`",
+            where=Where(address=f"table:{several[0].table}"),
+        )
+    return {
+        TRUNCATE_PARTITIONS: ",".join(f"{names.topic(table.table)}={table.partitions}" for table in several)
+    }
 
 
 def _freshness(connector_class: str) -> dict[str, str]:

@@ -49,8 +49,8 @@ class StoredVersion:
 
     @property
     def partition(self) -> int:
-        """The partition of the topic it came from: Pinot names segments `table__partition__number__time`."""
-        return int(self.segment.rsplit("__", 3)[1])
+        """The partition of the topic it came from."""
+        return partition_of(self.segment)
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class ViewResult:
     key: str
     kind: int
     answers: bool
+
+
+def partition_of(segment: str) -> int:
+    """The partition of the topic a segment was read from: Pinot names it `table__partition__number__time`."""
+    return int(segment.rsplit("__", 3)[1])
 
 
 def key_condition(contract: TableContract, key: Sequence[str]) -> str:
@@ -85,9 +90,11 @@ def versions(
     return _stored(client, physical, f"{key_condition(contract, key)} AND {kinds}", MAX_VERSIONS, "ASC")
 
 
-def truncates(client: PinotClient, physical: str) -> tuple[StoredVersion, ...]:
-    """The TRUNCATEs that are stored, newest first."""
-    return _stored(client, physical, f"__kind = {Kind.TRUNCATE}", 1_000, "DESC")
+def truncate_behind(client: PinotClient, physical: str, version: StoredVersion) -> StoredVersion | None:
+    """The newest TRUNCATE that is stored behind a version, in its partition; None for none."""
+    condition = f"__kind = {Kind.TRUNCATE} AND __offset > {version.offset}"
+    stored = _stored(client, physical, condition, MAX_VERSIONS, "DESC")
+    return next((one for one in stored if one.partition == version.partition), None)
 
 
 def answering(client: PinotClient, physical: str, contract: TableContract, key: Sequence[str]) -> int | None:

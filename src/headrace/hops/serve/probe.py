@@ -16,12 +16,13 @@ from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import LOG_LOST, checked_rows
 from headrace.hops.serve.client import AFTER_OPTION, PinotClient
 from headrace.hops.serve.dialect import quote, text
-from headrace.hops.serve.directory import Generation
+from headrace.hops.serve.history import partition_of
 
 _WITHOUT_KEY = 4
 """`__kind` of a record whose very key could not be read (java/pinot, RowKind)."""
 
 _KEYS_PER_QUERY = 500
+_MAX_SEGMENTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -174,35 +175,23 @@ def rejects(
     records without a readable key (only a truncate clears those), and live rows with a remark: their source
     has a column that the declaration does not know, or lacks one.
     """
-    columns = ", ".join([*(quote(name) for name in key), "__offset", "__lsn", "__reject", "__kind"])
+    names = (*(quote(name) for name in key), "__offset", "__lsn", "__reject", "$segmentName", "__kind")
+    columns = ", ".join(names)
     select = f'SELECT {columns} FROM "{table}" WHERE'  # noqa: S608
     order = f"ORDER BY __offset LIMIT {limit}"
     found = _stored_rows(client, f"{select} __kind IN ({Kind.REJECT}, {_WITHOUT_KEY}) {order}")
     newest = _newest_offsets(client, table, key, [row for row in found if row[-1] == Kind.REJECT])
-    cleared = newest.get((), -1)
+    emptied = _last_truncates(client, table) if found else {}
     kept: list[Reject] = []
     for row in found:
         values, offset = tuple(row[: len(key)]), int(str(row[len(key)]))
         readable = row[-1] == Kind.REJECT
+        cleared = emptied.get(partition_of(str(row[-2])), -1)
         if offset > cleared and (not readable or offset >= newest.get(values, -1)):
             kept.append(_reject(row, len(key), readable=readable))
     remarked = checked_rows(client.query(f"{select} __reject <> '' {order}", timeout_s=30.0))
     kept += [_reject(row, len(key), readable=True) for row in remarked]
     return tuple(sorted(kept, key=lambda reject: reject.offset))
-
-
-def truncated(client: PinotClient, generation: Generation) -> str | None:
-    """Why a TRUNCATE makes a generation not exact; None for none, and where one partition puts it in order.
-
-    The event lies in one partition and empties only that one (docs/adr/0007-truncate-in-the-stream.md). It is
-    stored as long as the generation, so nothing but a new one takes the mark away.
-    """
-    if generation.contract.partitions == 1:
-        return None
-    sql = f'SELECT COUNT(*) FROM "{generation.physical}" WHERE __kind = {Kind.TRUNCATE}'  # noqa: S608
-    if not _count(client, sql, {"skipUpsert": "true"}):
-        return None
-    return f"truncated: `headrace resync {generation.contract.table}`"
 
 
 def _reject(row: list[object], width: int, *, readable: bool) -> Reject:
@@ -213,7 +202,7 @@ def _reject(row: list[object], width: int, *, readable: bool) -> Reject:
 def _newest_offsets(
     client: PinotClient, table: str, key: tuple[str, ...], found: list[list[object]]
 ) -> dict[tuple[object, ...], int]:
-    """Key to its newest stored offset for the keys of `found`; `()` to that of the last truncate."""
+    """Key to its newest stored offset for the keys of `found`."""
     keys = list(dict.fromkeys(tuple(row[: len(key)]) for row in found))
     names = ", ".join(quote(name) for name in key)
     newest: dict[tuple[object, ...], int] = {}
@@ -225,13 +214,20 @@ def _newest_offsets(
             f"GROUP BY {names} LIMIT {_KEYS_PER_QUERY}",
         ):
             newest[tuple(row[: len(key)])] = int(float(str(row[len(key)])))
-    truncates = _stored_rows(
-        client,
-        f'SELECT __offset FROM "{table}" WHERE __kind = {Kind.TRUNCATE} ORDER BY __offset DESC LIMIT 1',  # noqa: S608
-    )
-    if truncates:
-        newest[()] = int(str(truncates[0][0]))
     return newest
+
+
+def _last_truncates(client: PinotClient, table: str) -> dict[int, int]:
+    """Partition to the offset of the last truncate that is stored there."""
+    last: dict[int, int] = {}
+    for segment, offset in _stored_rows(
+        client,
+        f'SELECT $segmentName, MAX(__offset) FROM "{table}" '  # noqa: S608
+        f"WHERE __kind = {Kind.TRUNCATE} GROUP BY $segmentName LIMIT {_MAX_SEGMENTS}",
+    ):
+        partition = partition_of(str(segment))
+        last[partition] = max(last.get(partition, -1), int(float(str(offset))))
+    return last
 
 
 def _key_condition(key: tuple[str, ...], values: list[tuple[object, ...]]) -> str:

@@ -17,15 +17,16 @@ import java.util.Map;
 import org.apache.kafka.connect.source.SourceRecord;
 
 /**
- * Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record, and without its waits:
- * changes are handed on when they arrive, and what PostgreSQL may forget is told from memory rather than read back from
- * Kafka at every poll.
+ * Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record, with a TRUNCATE for every
+ * partition, and without its waits: changes are handed on when they arrive, and what PostgreSQL may forget is told from
+ * memory rather than read back from Kafka at every poll.
  */
 public class ExactPostgresTask extends PostgresConnectorTask {
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
   private static final long IDLE_MS = 100;
 
   private ResumePoints _points;
+  private Truncates _truncates;
   private ArrivalQueue _queue;
   private Map<String, String> _partition;
   private boolean _exactlyOnce;
@@ -45,6 +46,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     _inKafka = null;
     Map<String, Object> stored = context.offsetStorageReader().offset(_partition);
     _points = new ResumePoints(stored);
+    _truncates = Truncates.of(config.getString(Truncates.PARTITIONS));
     // Debezium would count bytes that it never sees leave: the queue keeps its own bound.
     return super.start(config.edit().with(CommonConnectorConfig.MAX_QUEUE_SIZE_IN_BYTES, 0).build());
   }
@@ -71,21 +73,28 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     return handOver(records);
   }
 
+  /** What Connect is given of one poll, and sends in one transaction. */
   private List<SourceRecord> handOver(List<SourceRecord> polled) {
     List<SourceRecord> records = new ArrayList<>(polled.size());
     for (SourceRecord record : polled) {
-      SourceRecord next = _points.next(record);
-      if (next == null) {
-        continue;
-      }
-      records.add(next instanceof HandedRecord ? next : new HandedRecord(next, next.sourceOffset()));
-      Map<String, ?> offset = next.sourceOffset();
-      // The first notifications of a snapshot come before there is a position.
-      if (offset != null && !offset.isEmpty() && _partition.equals(next.sourcePartition())) {
-        _handedOver = offset;
+      for (SourceRecord part : _truncates.spread(record)) {
+        handOver(part, records);
       }
     }
     return records;
+  }
+
+  private void handOver(SourceRecord record, List<SourceRecord> records) {
+    SourceRecord next = _points.next(record);
+    if (next == null) {
+      return;
+    }
+    records.add(next instanceof HandedRecord ? next : new HandedRecord(next, next.sourceOffset()));
+    Map<String, ?> offset = next.sourceOffset();
+    // The first notifications of a snapshot come before there is a position.
+    if (offset != null && !offset.isEmpty() && _partition.equals(next.sourcePartition())) {
+      _handedOver = offset;
+    }
   }
 
   /** With transactions that end with each poll, Connect calls this when all it was given is committed in Kafka. */

@@ -10,9 +10,9 @@ import org.apache.kafka.connect.source.SourceRecord;
  * Gives every change a position from which a restart goes on exactly behind it.
  *
  * <p>One WAL record can become several records in Kafka: the two of a changed key, the rows that COPY wrote together, the
- * tables of one TRUNCATE. Debezium's own position cannot tell how many of them are sent. The two records of a changed key
- * carry the same one, and after exactly one row of a COPY group it goes on at the next WAL record. When Connect dies with
- * the first of them in Kafka, the rest is lost.
+ * tables of one TRUNCATE and the partitions of each. Debezium's own position cannot tell how many of them are sent. The
+ * two records of a changed key carry the same one, and after exactly one row of a COPY group it goes on at the next WAL
+ * record. When Connect dies with the first of them in Kafka, the rest is lost.
  *
  * <p>So the position stored with a record is that of the last <em>whole</em> WAL record before it, together with the log
  * position of its own and how many records of that are sent. After a restart Debezium sends the whole WAL record again,

@@ -72,6 +72,19 @@ class RowGuardTest {
   }
 
   @Test
+  void everyRecordOfATruncateKeepsItsPartition() {
+    RowGuard<SourceRecord> guard = guard(Map.of("mask.columns", "public.people.email=redact"));
+    for (String table : new String[] {"people", "orders"}) {
+      SourceRecord change = change(table, null, null);
+      SourceRecord third = change.newRecord("topic", 2, null, null, ENVELOPE, change.value(), null);
+      SourceRecord guarded = guard.apply(third);
+      assertEquals(2, guarded.kafkaPartition());
+      assertEquals("topic", guarded.topic());
+      assertNull(guarded.key());
+    }
+  }
+
+  @Test
   void controlCharactersCountSixTimes() {
     RowGuard<SourceRecord> guard = guard(Map.of("row.max.bytes", "100"));
     Struct after = ((Struct) guard.apply(change("orders", null, row("e", "\u0001".repeat(60)))).value()).getStruct("after");
