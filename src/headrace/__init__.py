@@ -8,7 +8,7 @@
     shop.apply()
     shop.query("SELECT COUNT(*) FROM orders", up_to_now=True).rows
 
-Every command has its call: docs/reference/python.md.
+The commands of a project's life have calls: docs/reference/python.md.
 
 What is exported here is imported when it is first used, so that `import headrace` costs nothing.
 """

@@ -75,9 +75,10 @@ def _damage(memory: Memory, directory: Path, kind: str, name: str, number: int) 
     elif kind == "topic" and live:
         memory.topics.pop(f"{memory.project}.{live.state.capture}.{table}", None)
         live.lost_rows = True
-    elif kind == "log" and live:
-        memory.lost.add(f"{memory.project}.{live.state.capture}.{table}")
-        live.lost_rows = True
+    elif kind == "log":
+        memory.lost |= {topic for topic in memory.topics if topic.endswith(f".{table}")}
+        if live:
+            live.lost_rows = True
     elif capture is not None:
         _damage_capture(memory, capture, kind, table)
     _forget_damaged(memory)
@@ -97,8 +98,16 @@ def _damage_wish(memory: Memory, directory: Path, kind: str, name: str, number: 
         memory.cut |= {topic for topic in memory.topics if topic.endswith(f".public.{name}")}
 
 
+def _is_of_view(topic: str, name: str) -> bool:
+    """Whether it is the topic of some generation of the view."""
+    number, _, rest = topic.split(".", 1)[1].partition(".")
+    return number.startswith("v") and rest == view_of(name).table.table
+
+
 def _damage_view(memory: Memory, kind: str, name: str) -> None:
     live = memory.live_view(view_of(name).table)
+    if kind == "view_log":  # of one that is being built, too
+        memory.lost |= {topic for topic in memory.topics if _is_of_view(topic, name)}
     if live is None:
         return
     names = ViewNames(memory.project, live.number)
@@ -109,8 +118,6 @@ def _damage_view(memory: Memory, kind: str, name: str) -> None:
         memory.jobs[physical] = {**memory.jobs[physical], "job": "other"}
     elif kind == "view_topic":
         memory.topics.pop(names.topic(live.view), None)
-    elif kind == "view_log":
-        memory.lost.add(names.topic(live.view))
     elif kind == "view_table":
         del memory.view_tables[physical]
         memory.schemas.discard(physical)

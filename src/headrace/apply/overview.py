@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headrace.engines.folder import ProjectFolder
-from headrace.engines.watch_loop import read_alerts
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.observe.log_watch import standing
 from headrace.observe.slots import SlotStatus, slot_status
 from headrace.observe.tables import TableStatus, table_status
 
@@ -54,8 +53,7 @@ def overview(project: Project, *, tables: bool = True) -> Overview:
 
 
 def _tables(project: Project) -> tuple[TableStatus, ...]:
-    # Also without a supervisor: what was told last is not undone by nobody looking.
-    alerts = [standing.alert for standing in read_alerts(ProjectFolder.of(project.directory))]
+    alerts = standing(project.directory)
     with project.connections() as connections:
         return tuple(table_status(project.name, connections.pinot, connections.kafka, alerts))
 

@@ -11,8 +11,8 @@ from headrace.errors import HeadraceError, Where
 from headrace.hops.capture import snapshot
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.probe import PAUSED, status
-from headrace.hops.serve.answer import checked_rows
-from headrace.hops.serve.client import AFTER_OPTION, PinotClient
+from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.probe import require_indexed
 from headrace.hops.serve.render import Config
 from headrace.hops.serve.resource import custom_configs
 from headrace.hops.source.fence import emit
@@ -26,7 +26,6 @@ from headrace.plan.model import Snapshot, Status
 FENCE_TIMEOUT_S = 600.0
 """Streaming begins behind the snapshot, with everything that was written meanwhile."""
 
-ASK_TIMEOUT_S = 2.0
 
 _STATES = {
     snapshot.Progress.RUNNING: Snapshot.RUNNING,
@@ -77,10 +76,8 @@ class RealFlow:
         )
 
     def not_yet_indexed(self, table: str, offsets: Mapping[int, int]) -> str | None:
-        after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
-        sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
         try:
-            checked_rows(self._pinot.query(sql, {AFTER_OPTION: after}, timeout_s=ASK_TIMEOUT_S))
+            require_indexed(self._pinot, table, offsets)
         except HeadraceError as error:
             return error.summary
         return None

@@ -38,8 +38,8 @@ def status(
     the proportional set size. Tables, once the engines serve: ROWS that a query counts, STORED versions and
     tombstones, records of the topic that Pinot is BEHIND, how long ago the NEWEST change it has was
     committed, and whether everything is EXACT: a row that cannot be carried, a change of the table at the
-    source and a lost slot say NO, with the reason below. Slots: whether a connector READs them now, the WAL
-    that PostgreSQL keeps for them, and the LIMIT beyond which a slot is lost.
+    source, a lost slot or log say NO, with the reason below. Slots: whether a connector READs them now, the
+    WAL that PostgreSQL keeps for them, and the LIMIT beyond which a slot is lost.
 
     \b
     Example:

@@ -64,6 +64,7 @@ def as_document(verdicts: Sequence[TableVerdict], show_values: bool) -> dict[str
     return {
         "ok": True,
         "equal": all(verdict.equal for verdict in verdicts),
+        "exact": all(verdict.exact for verdict in verdicts),
         "tables": [_table(verdict, show_values) for verdict in verdicts],
     }
 

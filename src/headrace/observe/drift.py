@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.contract import TableContract
-from headrace.engines.folder import ProjectFolder
-from headrace.engines.watch_loop import read_alerts
 from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
@@ -21,6 +19,7 @@ from headrace.hops.serve.directory import look as look_served
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.source.watch import Change, TableLook, compare, look
+from headrace.observe.log_watch import standing
 from headrace.observe.tables import alerted
 from headrace.observe.watch import Alert
 from headrace.observe.watchers import Remembered, changed, read_remembered, remembered_file
@@ -64,7 +63,7 @@ class DriftLook:
     directory: Path
 
     def __call__(self, client: SourceClient, generation: Generation) -> Drift:
-        alerts = [standing.alert for standing in read_alerts(ProjectFolder.of(self.directory))]
+        alerts = standing(self.directory)
         contract = self._carried(generation)
         now = look(client, [generation.source])[generation.source]
         remembered = read_remembered(remembered_file(self.directory))
@@ -103,11 +102,11 @@ def drift(
         now: how it looks; None when there is none.
         alerts: what the supervisor told last.
     """
-    standing = tuple(alerts)
-    lost = alerted(generation, [alert for alert in standing if alert.code in {SLOT_LOST, LOG_LOST}])
+    alerts = tuple(alerts)
+    lost = alerted(generation, [alert for alert in alerts if alert.code in {SLOT_LOST, LOG_LOST}])
     if contract is None:
         return Drift(lost)
-    told = {alert.summary for alert in standing}
+    told = {alert.summary for alert in alerts}
     findings = [
         finding
         for finding in compare(contract, generation.capture.publication, before, now)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from headrace.engines.folder import write_atomically
+from headrace.engines.folder import ProjectFolder, write_atomically
+from headrace.engines.watch_loop import read_alerts
 from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.probe import log_lost, positions
+from headrace.hops.serve.render import Status
 from headrace.hops.topic import marks
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.marks import Mark
@@ -18,7 +20,7 @@ from headrace.observe.watch import Alert, Severity
 
 
 class LogWatch:
-    """The watcher over the logs of what is served.
+    """The watcher over the logs of what is served or being built.
 
     Promise: a log that ends below where it has ended, or begins above where Pinot reads on, is told within
     three intervals, also one that was cut while nothing ran: where logs end is kept in a file. So is a
@@ -41,20 +43,21 @@ class LogWatch:
         self._suspected: frozenset[tuple[str, int]] = frozenset()
 
     def check(self) -> list[Alert]:
-        live = {one.names.topic(one.contract.table): one for one in self._served.look().live().values()}
+        read = [one for one in self._served.look().generations if one.status is not Status.RETIRED]
+        topics = {one.names.topic(one.contract.table): one for one in read}
         known = marks.read(self._folder)
-        kept = {topic: known.get(topic, Mark(topic)) for topic in live}
-        reached = {topic: positions(self._pinot, one.physical) for topic, one in live.items()}
+        kept = {topic: known.get(topic, Mark(topic)) for topic in topics}
+        reached = {topic: positions(self._pinot, one.physical) for topic, one in topics.items()}
         seen = {topic: highest(mark.ends, reached[topic]) for topic, mark in kept.items()}
         found = lost(self._kafka, seen, reached)
         there = self._kafka.topics()
-        ends = self._kafka.offsets([topic for topic in live if topic in there], Edge.WRITTEN)
+        ends = self._kafka.offsets([topic for topic in topics if topic in there], Edge.WRITTEN)
         now = {
             topic: Mark(
                 topic,
                 highest(mark.ends, ends.get(topic, {})),
                 mark.lost
-                or log_lost(self._pinot, live[topic].physical, live[topic].contract.partitions)
+                or log_lost(self._pinot, topics[topic].physical, topics[topic].contract.partitions)
                 or self._told(topic, found),
             )
             for topic, mark in kept.items()
@@ -92,3 +95,13 @@ def gone(topic: str, reason: str) -> Alert:
         "`headrace apply` builds what is served from it anew; readers keep the old rows until then",
         f"topic:{topic}",
     )
+
+
+def standing(directory: Path) -> list[Alert]:
+    """What was told last of a project, also without a supervisor: not undone by nobody looking.
+
+    A lost log is told from the file: while Kafka or Pinot starts again the watcher has another alert.
+    """
+    folder = ProjectFolder.of(directory)
+    told = [one.alert for one in read_alerts(folder) if one.alert.code != LOG_LOST]
+    return [*told, *(gone(topic, reason) for topic, reason in sorted(marks.lost(folder.root).items()))]

@@ -85,7 +85,8 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
     A change at the source is told of the live generation; one that is being built knows it already.
     """
     table, slot = f"table:{generation.source}", f"slot:{generation.capture.slot}"
-    topic = f"topic:{generation.names.topic(generation.contract.table)}"
+    read = (generation.names.topic(generation.contract.table), generation.capture.topic(generation.source))
+    topics = {f"topic:{topic}" for topic in read}  # of a view, its own and that of its table
     return tuple(
         alert.summary
         for alert in alerts
@@ -95,7 +96,7 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
             and generation.status is Status.LIVE
         )
         or (alert.code == SLOT_LOST and alert.address == slot)
-        or (alert.code == LOG_LOST and alert.address == topic)
+        or (alert.code == LOG_LOST and alert.address in topics)
     )
 
 

@@ -6,7 +6,7 @@ Each function takes the project directory and returns watchers; the supervisor k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ from headrace.engines.folder import ProjectFolder, write_atomically
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.watch import ConnectWatcher, Report
 from headrace.hops.serve.client import PinotClient
+from headrace.hops.serve.directory import Generation
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.probe import SLOT_LOST, WalGuard, project_slots
 from headrace.hops.source.watch import CatalogueWatch, Finding, TableLook
@@ -129,8 +130,9 @@ class CatalogueChange:
     def check(self) -> list[Alert]:
         # Before what is served: the slot of a table that was switched away in between is rightly gone.
         slots = self._ask(lambda client: {slot.name for slot in project_slots(client, self._project)})
-        live = [generation.capture for generation in self._served.look().live().values()]
-        contracts = self._contracts()
+        served = self._served.look().live().values()
+        live = [generation.capture for generation in served]
+        contracts = _contracts(served)
         carried = {contract.table: name for name, group in contracts.items() for contract in group}
         baseline = {
             one.table: one.look for one in self._remembered if carried.get(one.table) == one.publication
@@ -149,13 +151,6 @@ class CatalogueChange:
             self._remembered = now
         return [changed(finding) for finding in findings] + [dropped(slot) for slot in sorted(self._dropped)]
 
-    def _contracts(self) -> Mapping[str, Sequence[TableContract]]:
-        grouped: dict[str, list[TableContract]] = {}
-        for generation in self._served.look().live().values():
-            if generation.contract.origin is None:
-                grouped.setdefault(generation.capture.publication, []).append(generation.contract)
-        return grouped
-
     def _ask(self, question: Callable[[SourceClient], Answer]) -> Answer:
         try:
             if self._source is None:
@@ -171,6 +166,15 @@ class CatalogueChange:
 def remembered_file(directory: Path) -> Path:
     """Where the watcher over the catalogue keeps what it remembers."""
     return ProjectFolder.of(directory).root / "catalogue.json"
+
+
+def _contracts(served: Iterable[Generation]) -> Mapping[str, Sequence[TableContract]]:
+    """The tables among what is served, by their publication."""
+    grouped: dict[str, list[TableContract]] = {}
+    for generation in served:
+        if generation.contract.origin is None:
+            grouped.setdefault(generation.capture.publication, []).append(generation.contract)
+    return grouped
 
 
 def read_remembered(path: Path) -> list[Remembered]:

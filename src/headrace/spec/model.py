@@ -67,7 +67,9 @@ class Source(_Part):
 class Retention(_Part):
     """How much of a table's log the topic keeps; whichever bound is met first."""
 
-    time_ms: RetentionMs | None = Field(None, alias="time", description="By age; `7d` when absent.")
+    time_ms: RetentionMs | None = Field(
+        None, alias="time", description="By age, an hour at least; `7d` when absent."
+    )
     size_bytes: RetentionBytes | None = Field(
         None, alias="size", description="By size of each partition, `10GB`; 16 GiB when absent."
     )

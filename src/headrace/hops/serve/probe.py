@@ -7,6 +7,7 @@ moment; they never run ahead of what is indexed.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
@@ -22,6 +23,8 @@ _WITHOUT_KEY = 4
 """`__kind` of a record whose very key could not be read (java/pinot, RowKind)."""
 
 _KEYS_PER_QUERY = 500
+
+ASK_TIMEOUT_S = 2.0
 _MAX_SEGMENTS = 100_000
 
 
@@ -113,12 +116,17 @@ def positions(client: PinotClient, table: str) -> dict[int, int]:
     return reached
 
 
+def require_indexed(client: PinotClient, table: str, offsets: Mapping[int, int]) -> None:
+    """Raise a HeadraceError unless a query sees everything below these offsets within a moment."""
+    after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
+    sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
+    checked_rows(client.query(sql, {AFTER_OPTION: after}, timeout_s=ASK_TIMEOUT_S))
+
+
 def log_lost(client: PinotClient, table: str, partitions: int) -> str | None:
     """Why a partition stands still for good: rows of its log are gone. None while none says so."""
-    after = ",".join(f"{partition}:0" for partition in range(partitions))
-    sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
     try:
-        checked_rows(client.query(sql, {AFTER_OPTION: after}))
+        require_indexed(client, table, dict.fromkeys(range(partitions), 0))
     except HeadraceError as error:
         if error.code == LOG_LOST:
             return error.cause

@@ -33,6 +33,21 @@ final class FlushPoint {
     return times(rows, TIMES_WHILE_UNKNOWN);
   }
 
+  /**
+   * Whether an empty segment is to be committed, so that the next one begins where it stands.
+   *
+   * <p>It has read past transaction markers or aborted records, and a restart would begin in front of them again: at an
+   * offset that the log may have forgotten by then, though no row was.
+   *
+   * @param startOffset where the segment begins
+   * @param offset where it stands
+   * @param ageMs how long it has been read
+   * @param flushMs after which a segment with rows would be committed
+   */
+  static boolean hasOnlyPassed(int rows, long startOffset, long offset, long ageMs, long flushMs) {
+    return rows == 0 && offset > startOffset && ageMs > flushMs;
+  }
+
   private static int times(int rows, int factor) {
     return (int) Math.min(Integer.MAX_VALUE, (long) rows * factor);
   }

@@ -21,9 +21,12 @@ final class LogChain {
    * The first break of the partition, in words; null when there is none.
    *
    * @param segments of the table, all partitions; numbers that are missing (removed by retention) are no break
+   * @param begun the one that is to be read now: it counts where there are two of its number
    */
   @Nullable
-  static String firstBreak(List<SegmentZKMetadata> segments, int partition) {
+  static String firstBreak(List<SegmentZKMetadata> segments, SegmentZKMetadata begun) {
+    LLCSegmentName last = new LLCSegmentName(begun.getSegmentName());
+    int partition = last.getPartitionGroupId();
     TreeMap<Integer, SegmentZKMetadata> bySequence = new TreeMap<>();
     for (SegmentZKMetadata segment : segments) {
       LLCSegmentName name = LLCSegmentName.of(segment.getSegmentName());
@@ -32,6 +35,7 @@ final class LogChain {
         bySequence.merge(name.getSequenceNumber(), segment, (one, other) -> one.getEndOffset() == null ? other : one);
       }
     }
+    bySequence.put(last.getSequenceNumber(), begun);
     for (Map.Entry<Integer, SegmentZKMetadata> entry : bySequence.entrySet()) {
       SegmentZKMetadata before = bySequence.get(entry.getKey() - 1);
       SegmentZKMetadata segment = entry.getValue();

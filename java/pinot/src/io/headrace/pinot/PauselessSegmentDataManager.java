@@ -37,6 +37,8 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   private final ArrivalPartition _partition;
   private final FlushPoint _flush;
   private final StreamConfig _stream;
+  private final long _startOffset;
+  private final long _flushMs;
   private final CountDownLatch _known = new CountDownLatch(1);
   private final CountDownLatch _stopping = new CountDownLatch(1);
   private volatile boolean _leaving;
@@ -50,6 +52,8 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     _table = table;
     _metadata = metadata;
     _stream = new StreamConfig(tableConfig.getTableName(), IngestionConfigUtils.getStreamConfigMap(tableConfig));
+    _startOffset = Long.parseLong(metadata.getStartOffset());
+    _flushMs = _stream.getFlushThresholdTimeMillis();
     _partition = partition;
     _flush = new FlushPoint(metadata.getSizeThresholdToFlushSegment());
     super.startConsumerThread();
@@ -71,10 +75,18 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   protected long now() {
     long nowMs = super.now();
     // Null while Pinot's constructor runs.
-    if (_flush != null && _flush.isReached(getSegment().getNumDocsIndexed(), nowMs, _known.getCount() == 0)) {
+    if (_flush != null && isToBeCommitted(nowMs)) {
       forceCommit();
     }
     return nowMs;
+  }
+
+  private boolean isToBeCommitted(long nowMs) {
+    int rows = getSegment().getNumDocsIndexed();
+    boolean known = _known.getCount() == 0;
+    return _flush.isReached(rows, nowMs, known)
+        || known && FlushPoint.hasOnlyPassed(rows, _startOffset, ((LongMsgOffset) getCurrentOffset()).getOffset(),
+            nowMs - _metadata.getCreationTime(), _flushMs);
   }
 
   SegmentZKMetadata metadata() {

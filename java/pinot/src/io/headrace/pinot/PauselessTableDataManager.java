@@ -123,7 +123,7 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
     Progress progress = Progress.of(_tableNameWithType, partition);
     progress.keep(new LostMark(_indexDir, partition), metadata.getCreationTime());
     String found =
-        LogChain.firstBreak(ZKMetadataProvider.getSegmentsZKMetadata(_propertyStore, _tableNameWithType), partition);
+        LogChain.firstBreak(ZKMetadataProvider.getSegmentsZKMetadata(_propertyStore, _tableNameWithType), metadata);
     if (found != null) {
       _logger.error("partition {}: {}; standing still until the table is built anew", partition, found);
       progress.lose(found);

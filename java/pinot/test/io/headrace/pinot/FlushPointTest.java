@@ -53,6 +53,14 @@ class FlushPointTest {
   }
 
   @Test
+  void comesForAnEmptySegmentThatStandsBehindMarkers() {
+    assertTrue(FlushPoint.hasOnlyPassed(0, 99, 100, 61_000, 60_000));
+    assertFalse(FlushPoint.hasOnlyPassed(0, 99, 100, 59_000, 60_000));
+    assertFalse(FlushPoint.hasOnlyPassed(0, 100, 100, 61_000, 60_000));
+    assertFalse(FlushPoint.hasOnlyPassed(1, 99, 100, 61_000, 60_000));
+  }
+
+  @Test
   void survivesAClockThatIsSetBack() {
     FlushPoint point = new FlushPoint(300);
     assertFalse(point.isReached(10, START_MS, true));

@@ -2,6 +2,7 @@ package io.headrace.pinot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -25,8 +26,8 @@ class LogChainTest {
 
   @Test
   void isWholeWhereEachBeginsWhereTheOneBeforeEnds() {
-    assertNull(LogChain.firstBreak(List.of(segment(0, 1, "10", null), segment(0, 0, "0", "10"),
-        segment(1, 2, "99", null)), 0));
+    SegmentZKMetadata begun = segment(0, 1, "10", null);
+    assertNull(LogChain.firstBreak(List.of(begun, segment(0, 0, "0", "10"), segment(1, 2, "99", null)), begun));
   }
 
   @Test
@@ -34,15 +35,21 @@ class LogChainTest {
     List<SegmentZKMetadata> later =
         List.of(segment(0, 0, "0", "10"), segment(0, 1, "12", "12"), segment(0, 2, "12", null));
     assertEquals("segment t__0__1__20231114T2213Z begins at offset 12, the one before ends at 10",
-        LogChain.firstBreak(later, 0));
-    assertNull(LogChain.firstBreak(later, 1));
-    assertTrue(LogChain.firstBreak(List.of(segment(0, 0, "0", "10"), segment(0, 1, "0", null)), 0) != null);
+        LogChain.firstBreak(later, later.get(2)));
+    assertNull(LogChain.firstBreak(later, segment(1, 0, "0", null)));
+    assertNotNull(LogChain.firstBreak(List.of(segment(0, 0, "0", "10")), segment(0, 1, "0", null)));
   }
 
   @Test
   void leavesOutWhatRetentionHasRemovedAndReadsAgainWhatWasGivenUp() {
-    assertNull(LogChain.firstBreak(List.of(segment(0, 0, "0", "10"), segment(0, 2, "30", null)), 0));
-    assertNull(LogChain.firstBreak(List.of(segment(0, 0, "5", null), segment(0, 1, "5", null)), 0));
+    assertNull(LogChain.firstBreak(List.of(segment(0, 0, "0", "10")), segment(0, 2, "30", null)));
+    assertNull(LogChain.firstBreak(List.of(segment(0, 0, "5", null)), segment(0, 1, "5", null)));
+  }
+
+  @Test
+  void leavesOutWhatACommitThatWasCutOffLeftBehind() {
+    List<SegmentZKMetadata> segments = List.of(segment(0, 0, "0", "10"), segment(0, 1, "7", null));
+    assertNull(LogChain.firstBreak(segments, segment(0, 1, "10", null)));
   }
 
   @Test
