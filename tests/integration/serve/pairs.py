@@ -115,10 +115,13 @@ def open_pair(
     key: tuple[str, ...] = ("id",),
     flush_rows: int | None = None,
     partitions: int = 1,
+    retention_ms: int | None = None,
 ) -> Iterator[Pair]:
     """Make the table in both systems; remove it at the end. headrace's own topics have one partition."""
     project = "pairs"
-    contract = TableContract(TableName("public", name), name, key, columns, flush_rows=flush_rows)
+    contract = TableContract(
+        TableName("public", name), name, key, columns, flush_rows=flush_rows, retention_ms=retention_ms
+    )
     names = CaptureNames(project, 1)
     topic = names.topic(contract.table)
     admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from headrace.apply.project import open_project
@@ -120,3 +120,29 @@ def test_a_lost_log_is_said_and_stays_lost(
             assert code in {"query-not-caught-up", "query-unserved", "query-partial"}
             assert time.monotonic() < deadline
         assert refusal(pair, after=1) == "log-lost"
+
+
+@pytest.mark.long
+def test_a_table_that_was_idle_for_longer_than_its_log_is_kept_has_lost_nothing(
+    engines: Endpoints, engines_folder: Path
+) -> None:
+    """Its segment began in front of what needs no row: it is followed by one that begins behind it."""
+    name = f"idle_{uuid.uuid4().hex[:8]}"
+    with open_pair(engines, name, COLUMNS, flush_rows=ROWS, retention_ms=240_000) as pair:
+        pair.put("c", [{"id": number} for number in range(ROWS)], source=False)
+        assert count(pair, after=pair.writer.offset) == ROWS
+        producer = Producer({"bootstrap.servers": engines.kafka_bootstrap})
+        producer.produce(pair.writer.topic, None, b"as a transaction marker")
+        assert producer.flush(30) == 0
+        deadline = time.monotonic() + 200
+        while len(pair.pinot.segments(pair.physical)) < 3:
+            assert time.monotonic() < deadline, "the empty segment is not committed"
+            time.sleep(1)
+        admin = AdminClient({"bootstrap.servers": engines.kafka_bootstrap})
+        (everything,) = admin.delete_records([TopicPartition(pair.writer.topic, 0, -1)]).values()
+        everything.result()
+        project = open_project(engines_folder)
+        wait_until_back(project, "pinot", kill(project, "pinot"))
+        assert count(pair, after=pair.writer.offset + 1) == ROWS
+        pair.put("c", [{"id": ROWS}], source=False)
+        assert count(pair, after=pair.writer.offset + 1) == ROWS + 1
