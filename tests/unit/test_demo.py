@@ -21,7 +21,7 @@ from headrace.verify.verdict import Difference, Fault, TableVerdict
 
 def verdict(name: str, *differences: Difference, view: bool = False) -> TableVerdict:
     table = TableName.of_view(name) if view else TableName.parse(name)
-    return TableVerdict(table, name, f"demo_{name}_1", 1_234_567, 1_234_567, differences, 0, 0, (), None, 0.1)
+    return TableVerdict(table, name, f"demo_{name}_1", 1_234_567, 1_234_567, differences, 0, 0, (), 0.1)
 
 
 @pytest.mark.parametrize("views", [True, False])
