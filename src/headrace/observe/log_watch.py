@@ -12,9 +12,9 @@ from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.probe import log_lost, positions
 from headrace.hops.serve.render import Status
 from headrace.hops.topic import marks
-from headrace.hops.topic.client import Edge, KafkaClient
+from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.marks import Mark
-from headrace.hops.topic.probe import LogLoss, lost
+from headrace.hops.topic.probe import LogLoss, log_edges, lost
 from headrace.observe.served_tables import ServedTables
 from headrace.observe.watch import Alert, Severity
 
@@ -49,13 +49,12 @@ class LogWatch:
         kept = {topic: known.get(topic, Mark(topic)) for topic in topics}
         reached = {topic: positions(self._pinot, one.physical) for topic, one in topics.items()}
         seen = {topic: highest(mark.ends, reached[topic]) for topic, mark in kept.items()}
-        found = lost(self._kafka, seen, reached)
-        there = self._kafka.topics()
-        ends = self._kafka.offsets([topic for topic in topics if topic in there], Edge.WRITTEN)
+        edges = log_edges(self._kafka, topics)
+        found = lost(edges, seen, reached)
         now = {
             topic: Mark(
                 topic,
-                highest(mark.ends, ends.get(topic, {})),
+                highest(mark.ends, edges.ends.get(topic, {})),
                 mark.lost
                 or log_lost(self._pinot, topics[topic].physical, topics[topic].contract.partitions)
                 or self._told(topic, found),

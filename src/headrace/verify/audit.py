@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from headrace.endpoints import SourceAddress
-from headrace.hops.serve.client import AFTER_OPTION, PinotClient
+from headrace.hops.serve.client import PinotClient, after_option
 from headrace.hops.serve.directory import Generation
 from headrace.hops.source.client import SourceClient
 from headrace.observe.drift import Drift, no_drift
@@ -85,8 +85,7 @@ class Audit:
 
     def _behind_fence(self, generation: Generation, text: RowText) -> ServedRows:
         offsets = self.fence(generation)
-        after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
-        return ServedRows(self.pinot, generation.physical, text, {AFTER_OPTION: after})
+        return ServedRows(self.pinot, generation.physical, text, after_option(offsets))
 
 
 def not_compared(generation: Generation, reasons: tuple[str, ...], seconds: float) -> TableVerdict:

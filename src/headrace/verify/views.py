@@ -22,7 +22,7 @@ from typing import cast
 from headrace.contract import VERSION_COLUMN, Kind, ViewContract
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError, Where
-from headrace.hops.serve.client import AFTER_OPTION, PinotClient
+from headrace.hops.serve.client import PinotClient, after_option
 from headrace.hops.serve.dialect import text as literal
 from headrace.hops.serve.directory import Generation
 from headrace.hops.source.client import SourceClient
@@ -167,8 +167,7 @@ class _History:
 
     def at(self, moment: int) -> _Served:
         """The result computed from the table's records below `moment`."""
-        after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.ends.items()))
-        now = ServedRows(self.pinot, self.generation.physical, self.text, {AFTER_OPTION: after})
+        now = ServedRows(self.pinot, self.generation.physical, self.text, after_option(self.ends))
         rows: dict[str, str] = {}
         doubled: dict[str, None] = {}
         # What answers now comes first: whatever changes later is among the changed keys.

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from headrace.apply.project import Project
 from headrace.engines.process import ProcessIdentity
 from headrace.hops.topic import marks
 from headrace.hops.topic.client import Edge, KafkaClient
@@ -28,6 +29,15 @@ def said(project: RunningProject) -> dict[str, str]:
     return {one["code"]: one["summary"] for one in json.loads(project.run("status", "--json")[1])["alerts"]}
 
 
+def serve_orders(project: RunningProject) -> tuple[Project, int, str]:
+    """The project with its table served, the number of the generation, and the topic it reads."""
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    project.same("orders")
+    return opened, number, CaptureNames(project.name, number).topic(TableName("public", "orders"))
+
+
 def healed(project: RunningProject, number: int) -> None:
     """Told, planned, built anew, and not told any more."""
     eventually(lambda: "log-lost" in said(project), timeout_s=120)
@@ -43,11 +53,7 @@ def healed(project: RunningProject, number: int) -> None:
 
 
 def test_records_that_retention_took_before_they_were_read(project: RunningProject) -> None:
-    opened = project.declare("orders")
-    opened.apply()
-    (number,) = project.generations("orders")
-    project.same("orders")
-    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    opened, number, topic = serve_orders(project)
     pinot = ProcessIdentity.of(pid_of(opened, "pinot") or 0)
     assert pinot is not None
     with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
@@ -70,11 +76,7 @@ def test_records_that_retention_took_before_they_were_read(project: RunningProje
 
 def test_a_log_that_lost_its_end_while_nothing_ran(project: RunningProject, tmp_path: Path) -> None:
     """What the file remembers is all that is left to tell it by; one look alone proves nothing."""
-    opened = project.declare("orders")
-    opened.apply()
-    project.same("orders")
-    (number,) = project.generations("orders")
-    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    opened, _, topic = serve_orders(project)
     with opened.connections() as connections:
         watch = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path)
         assert watch.check() == watch.check() == []
@@ -92,11 +94,7 @@ def test_a_log_that_lost_its_end_while_nothing_ran(project: RunningProject, tmp_
 
 
 def test_a_topic_that_was_made_again(project: RunningProject) -> None:
-    opened = project.declare("orders")
-    opened.apply()
-    (number,) = project.generations("orders")
-    project.same("orders")
-    topic = CaptureNames(project.name, number).topic(TableName("public", "orders"))
+    opened, number, topic = serve_orders(project)
     time.sleep(6)  # the supervisor has seen where the log ends
     with KafkaClient(opened.endpoints.kafka_bootstrap) as kafka:
         settings = kafka.topic_config(topic)

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from headrace.errors import HeadraceError
 from headrace.hops.topic.fence import FenceWatcher, wait_for_fence
 from headrace.hops.topic.messages import last, read
-from headrace.hops.topic.probe import end_offsets, fence_offsets, lost, start_offsets
+from headrace.hops.topic.probe import end_offsets, fence_offsets, log_edges, lost, start_offsets
 from tests.integration.capture.bench import Bench, contract
 
 pytestmark = pytest.mark.engines
@@ -77,15 +77,15 @@ def test_log_that_lost_its_end_or_its_beginning_is_found(bench: Bench) -> None:
     bench.final_verdict(capture)
     topic = capture.names.topic(capture.contracts[0].table)
     ends, starts = end_offsets(bench.kafka, [topic]), start_offsets(bench.kafka, [topic])
-    assert lost(bench.kafka, ends, starts) == ()
+    assert lost(log_edges(bench.kafka, [topic]), ends, starts) == ()
     beyond = {topic: {0: ends[topic][0] + 1}}
-    (loss,) = lost(bench.kafka, beyond, {})
+    (loss,) = lost(log_edges(bench.kafka, [topic]), beyond, {})
     assert (loss.topic, loss.partition) == (topic, 0)
     admin = AdminClient({"bootstrap.servers": bench.endpoints.kafka_bootstrap})
     for done in admin.delete_records([TopicPartition(topic, 0, 50)]).values():
         done.result()
-    (loss,) = lost(bench.kafka, ends, {topic: {0: 49}})
+    (loss,) = lost(log_edges(bench.kafka, [topic]), ends, {topic: {0: 49}})
     assert "begins at 50" in loss.reason
-    assert lost(bench.kafka, ends, {topic: {0: 50}}) == ()
-    (loss,) = lost(bench.kafka, {"gone": {0: 3}}, {})
+    assert lost(log_edges(bench.kafka, [topic]), ends, {topic: {0: 50}}) == ()
+    (loss,) = lost(log_edges(bench.kafka, ["gone"]), {"gone": {0: 3}}, {})
     assert loss.topic == "gone"

@@ -27,6 +27,14 @@ READ_PAUSE_S = 0.1
 AFTER_OPTION = "headraceAfter"
 """Query option of our executor: `0:123,1:99` = wait until everything below these offsets is indexed."""
 
+NO_ROW = "__kind = 99"
+"""Holds for no row, but the broker cannot know: it answers a constant filter without asking any server."""
+
+
+def after_option(offsets: Mapping[int, int]) -> dict[str, str]:
+    """`AFTER_OPTION` with its value, from partition to offset."""
+    return {AFTER_OPTION: ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))}
+
 
 class PinotClient(Closing):
     """One Pinot cluster, by the URL of a controller and of a broker.

@@ -15,7 +15,7 @@ from typing import cast
 from headrace.contract import Kind
 from headrace.errors import HeadraceError
 from headrace.hops.serve.answer import LOG_LOST, checked_rows
-from headrace.hops.serve.client import AFTER_OPTION, PinotClient
+from headrace.hops.serve.client import NO_ROW, PinotClient, after_option
 from headrace.hops.serve.dialect import quote, text
 from headrace.hops.serve.history import partition_of
 
@@ -118,9 +118,8 @@ def positions(client: PinotClient, table: str) -> dict[int, int]:
 
 def require_indexed(client: PinotClient, table: str, offsets: Mapping[int, int]) -> None:
     """Raise a HeadraceError unless a query sees everything below these offsets within a moment."""
-    after = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
-    sql = f'SELECT COUNT(*) FROM "{table}" WHERE __kind = 99'  # noqa: S608 - a name headrace made
-    checked_rows(client.query(sql, {AFTER_OPTION: after}, timeout_s=ASK_TIMEOUT_S))
+    sql = f'SELECT COUNT(*) FROM "{table}" WHERE {NO_ROW}'  # noqa: S608 - a name headrace made
+    checked_rows(client.query(sql, after_option(offsets), timeout_s=ASK_TIMEOUT_S))
 
 
 def log_lost(client: PinotClient, table: str, partitions: int) -> str | None:

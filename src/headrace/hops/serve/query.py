@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from headrace.errors import HeadraceError
 from headrace.hops.serve import aggregation, answer, directory, selection, statement
-from headrace.hops.serve.client import AFTER_OPTION, PinotClient
+from headrace.hops.serve.client import NO_ROW, PinotClient, after_option
 from headrace.hops.serve.dialect import Names
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.expressions import Expressions
@@ -24,9 +24,6 @@ from headrace.hops.serve.truth import FALSE, TRUE
 DEFAULT_TIMEOUT_S = 10.0
 RETRY_S = 2.0
 RETRY_PAUSE_S = 0.1
-
-_NEVER = "__kind = 99"
-"""Holds for no row, but the broker cannot know: it answers a constant filter without asking any server."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +151,7 @@ def compile_select(select: Select, generation: Generation, *, or_never: bool = F
     names = Names(generation.contract)
     condition = Expressions(names).where.true(where) if where is not None else TRUE
     if or_never and condition not in {TRUE, FALSE}:
-        condition = f"({condition} OR {_NEVER})"
+        condition = f"({condition} OR {NO_ROW})"
     known = known_not_null(where, generation.contract) if where is not None else frozenset[str]()
     expressions = Expressions(replace(names, known=known))
     planner = aggregation.plan if aggregation.is_aggregation(select) else selection.plan
@@ -167,7 +164,7 @@ def _options(generation: Generation, after: Mapping[int, int] | None) -> dict[st
     wrong = [partition for partition in after if not 0 <= partition < generation.contract.partitions]
     if wrong:
         raise HeadraceError("query-after", f"{generation.served_name} has no partition {wrong[0]}")
-    return {AFTER_OPTION: ",".join(f"{partition}:{offset}" for partition, offset in sorted(after.items()))}
+    return after_option(after)
 
 
 def _refuse_cut(found: answer.Answer, select: Select) -> None:

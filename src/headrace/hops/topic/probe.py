@@ -68,29 +68,43 @@ class LogLoss:
     reason: str
 
 
-def lost(client: KafkaClient, seen: Offsets, needed: Offsets) -> tuple[LogLoss, ...]:
-    """Compare the logs with what is on record.
+@dataclass(frozen=True)
+class LogEdges:
+    """Where logs begin and where what is written in them ends; a topic that is not there is in neither."""
+
+    starts: Offsets
+    ends: Offsets
+
+
+def log_edges(client: KafkaClient, topics: Iterable[str]) -> LogEdges:
+    """The edges of these topics, as they are now."""
+    there = client.topics()
+    found = [topic for topic in topics if topic in there]
+    ends = client.offsets(found, Edge.WRITTEN)
+    return LogEdges(client.offsets(found, Edge.START), ends)
+
+
+def lost(edges: LogEdges, seen: Offsets, needed: Offsets) -> tuple[LogLoss, ...]:
+    """Compare the logs with what is on record; pure.
 
     Args:
+        edges: of all these topics, asked after the rest was known.
         seen: offsets that readers have reached: a log that ends below them has lost its end.
         needed: offsets from which somebody still has to read: a log that begins above them has lost rows.
     """
-    there = client.topics()
     losses = [
         LogLoss(topic, partition, "the topic does not exist any more")
         for topic in {*seen, *needed}
-        if topic not in there
+        if topic not in edges.ends
         for partition in {*seen.get(topic, {}), *needed.get(topic, {})}
     ]
-    ends = client.offsets([topic for topic in seen if topic in there], Edge.WRITTEN)
-    starts = client.offsets([topic for topic in needed if topic in there], Edge.START)
-    for topic, found in ends.items():
-        for partition, offset in seen[topic].items():
+    for topic, found in edges.ends.items():
+        for partition, offset in seen.get(topic, {}).items():
             if found.get(partition, 0) < offset:
                 reason = f"the log ends at {found.get(partition, 0)}, readers have been at {offset}"
                 losses.append(LogLoss(topic, partition, reason))
-    for topic, found in starts.items():
-        for partition, offset in needed[topic].items():
+    for topic, found in edges.starts.items():
+        for partition, offset in needed.get(topic, {}).items():
             if found.get(partition, 0) > offset:
                 reason = f"the log begins at {found[partition]}, rows from {offset} are still to be read"
                 losses.append(LogLoss(topic, partition, reason))
