@@ -46,6 +46,8 @@ def connect(folder: ProjectFolder, book: AddressBook, installation: Installation
             # These list whole configurations, or every class they could not load.
             ("io.debezium.connector.common.BaseSourceTask", "WARN"),
             ("io.debezium.config", "WARN"),
+            # In bulk it says at WARN, thousands of times, that a sample of its own metrics was left out.
+            ("io.debezium.metrics.stats", "ERROR"),
             ("org.apache.kafka.connect.runtime.WorkerConfig", "ERROR"),
             ("org.reflections", "ERROR"),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -25,9 +26,13 @@ def quick_compiler_only() -> tuple[str, ...]:
     """The JVM's options for an engine that must not compile at the expense of its neighbours.
 
     On few cores the optimizing compiler takes minutes of processor from the rows before it gives any back;
-    what it costs and brings, engine by engine, was measured in decisions 16 and 17 (docs/adr).
+    what it costs and brings, engine by engine, was measured in decisions 16, 17 and 25 (docs/adr).
     """
-    return ("-XX:TieredStopAtLevel=1",) if (os.cpu_count() or 1) <= _FEW_CORES else ()
+    return ("-XX:TieredStopAtLevel=1",) if _has_few_cores() else ()
+
+
+def _has_few_cores() -> bool:
+    return (os.cpu_count() or 1) <= _FEW_CORES
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class JavaProgram:
         options: further options of the JVM, garbage collector and system properties.
         levels: log level by logger, besides the root's WARN.
         hidden: regular expressions for messages that must not be logged.
+        optimized: on few cores only methods of these classes reach the optimizing compiler, all others stay
+            with the quick one: `java/util/HashMap*`, a star at an end only. Empty: no such choice is made.
         class_archive: loaded at the start where it exists.
         console: log to stdout, which somebody else keeps and bounds, instead of the engine's file.
     """
@@ -59,6 +66,7 @@ class JavaProgram:
     options: Sequence[str] = ()
     levels: Sequence[tuple[str, str]] = ()
     hidden: Sequence[str] = ()
+    optimized: Sequence[str] = ()
     class_archive: Path | None = None
     console: bool = False
 
@@ -90,6 +98,7 @@ class JavaProgram:
         for path in (self.configuration, temporary, self.log.parent):
             path.mkdir(parents=True, exist_ok=True)
         logging = self.configuration / "log4j2.xml"
+        compiler_options = self._compiler_options()
         lines = [
             f"-Xms{min(self.initial_heap_mb, self.heap_mb)}m",
             # A JVM without memory is neither dead nor alive: let it die, so that it is started again.
@@ -101,13 +110,21 @@ class JavaProgram:
             f"-Djava.io.tmpdir={temporary}",
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             *self.options,
+            *compiler_options,
             *self._archive_options(),
             *("-cp", self.classpath),
         ]
+        if compiler_options:
+            write_atomically(self._directives, render_directives(self.optimized))
         write_atomically(logging, render_log4j(None if self.console else self.log, self.levels, self.hidden))
         write_atomically(self._argument_file, "".join(f"{_quoted(line)}\n" for line in lines))
         for name, content in files.items():
             write_atomically(self.configuration / name, content)
+
+    def _compiler_options(self) -> tuple[str, ...]:
+        if not self.optimized or not _has_few_cores():
+            return ()
+        return ("-XX:+UnlockDiagnosticVMOptions", f"-XX:CompilerDirectivesFile={self._directives}")
 
     def _archive_options(self) -> tuple[str, ...]:
         if self.class_archive is None or not self.class_archive.exists():
@@ -118,6 +135,24 @@ class JavaProgram:
     @property
     def _argument_file(self) -> Path:
         return self.configuration / "java.args"
+
+    @property
+    def _directives(self) -> Path:
+        return self.configuration / "compiler.json"
+
+
+def render_directives(optimized: Sequence[str]) -> str:
+    """HotSpot's compiler directives: the first block whose pattern fits a method decides for it.
+
+    What the optimizing compiler must not compile by itself it may still draw into a method that it compiles.
+    """
+    return json.dumps(
+        [
+            {"match": [f"{name}.*" for name in optimized], "c2": {"Exclude": False}},
+            {"match": ["*.*"], "c2": {"Exclude": True}},
+        ],
+        indent=1,
+    )
 
 
 def render_log4j(log: Path | None, levels: Sequence[tuple[str, str]], hidden: Sequence[str]) -> str:

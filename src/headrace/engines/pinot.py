@@ -10,7 +10,7 @@ from headrace.engines import interrupted_commits, java_sources, properties
 from headrace.engines.address_book import LOOPBACK, AddressBook
 from headrace.engines.folder import ProjectFolder
 from headrace.engines.installation import Installation
-from headrace.engines.jvm import JavaProgram, quick_compiler_only
+from headrace.engines.jvm import JavaProgram
 from headrace.engines.probe import get
 from headrace.engines.service import Service
 from headrace.engines.zookeeper import MAXIMUM_NODE_BYTES
@@ -32,6 +32,26 @@ OPENED = (
     "java.base/java.util",
     "java.base/java.lang.reflect",
     "java.base/jdk.internal.misc",
+)
+
+# What every row passes between Kafka's record and its place in a segment: decision 25.
+_ROW_PATH = (
+    "io/headrace/pinot/*",
+    "org/apache/kafka/clients/consumer/internals/Fetcher*",
+    "org/apache/kafka/common/record/*",
+    "org/apache/kafka/common/utils/*",
+    "net/jpountz/*",
+    "com/fasterxml/jackson/core/*",
+    "org/apache/pinot/core/data/manager/realtime/*",
+    "org/apache/pinot/spi/data/readers/*",
+    "org/apache/pinot/segment/local/segment/creator/TransformPipeline*",
+    "org/apache/pinot/segment/local/recordtransformer/*",
+    "org/apache/pinot/segment/local/indexsegment/mutable/*",
+    "org/apache/pinot/segment/local/realtime/impl/*",
+    "org/apache/pinot/segment/local/io/writer/*",
+    "org/apache/pinot/segment/local/utils/HashUtils",
+    "org/apache/pinot/segment/spi/memory/*",
+    *("java/lang/String*", "java/math/*", "java/nio/*", "java/util/HashMap*"),
 )
 
 # These two print the row (LLRealtimeSegmentDataManager); what could not be carried is counted by the decoder.
@@ -59,7 +79,6 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
             *("-XX:InitiatingHeapOccupancyPercent=70", "-XX:-G1UseAdaptiveIHOP", "-XX:G1HeapRegionSize=2m"),
-            *quick_compiler_only(),
             # For threads that build segments; without root a priority can only be lowered, which is enough.
             *("-XX:ThreadPriorityPolicy=1", "-XX:-PrintWarnings"),
             "-Dpinot.admin.system.exit=true",
@@ -76,6 +95,7 @@ def pinot(folder: ProjectFolder, book: AddressBook, installation: Installation, 
             ("org.apache.kafka.clients.consumer.ConsumerConfig", "ERROR"),
         ),
         hidden=_WITH_ROW_VALUES,
+        optimized=_ROW_PATH,
         console=book.contained,
     )
     zookeeper = book.address("zookeeper")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,24 @@ def test_heaps_are_stated_and_can_be_changed(tmp_path: Path, installation: Insta
     )
     assert {service.name: service.heap_mb for service in services} == {**DEFAULT_HEAPS_MB, "pinot": 4096}
     assert all(f"-Xmx{service.heap_mb}m" in service.command for service in services)
+
+
+@pytest.mark.parametrize(("cores", "choice"), [(2, True), (8, False)])
+def test_on_few_cores_pinots_optimizing_compiler_keeps_to_the_path_of_a_row(
+    cores: int, choice: bool, tmp_path: Path, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    services = stack("shop", tmp_path, PORTS, installation, embedded_source=False)
+    next(service for service in services if service.name == "pinot").prepare()
+    folder = tmp_path / ".headrace" / "config" / "pinot"
+    arguments = (folder / "java.args").read_text()
+
+    assert ("CompilerDirectivesFile" in arguments) is choice
+    if choice:
+        named, others = json.loads((folder / "compiler.json").read_text())
+        assert "io/headrace/pinot/*.*" in named["match"]
+        assert named["c2"] == {"Exclude": False}
+        assert others == {"match": ["*.*"], "c2": {"Exclude": True}}
 
 
 def test_a_heap_for_what_is_no_engine_is_refused(tmp_path: Path, installation: Installation) -> None:

@@ -47,6 +47,8 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
   private static final String OFFSET_COLUMN = "__offset";
   private static final String VERSION_COLUMN = "__version";
   private static final int COMPARED_DOCS = 1000;
+  /** Pinot's gauge is told the number of keys once in so many rows: it costs more than a row's place. */
+  private static final int ROWS_PER_GAUGE = 1000;
 
   private final String _table;
   private final int _partition;
@@ -66,6 +68,9 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
   private int _truncateSequence = -1;
   private int _truncateDocId = -1;
   private long _truncateVersion = Long.MIN_VALUE;
+  /** The segment that took the last record, and its number, which is parsed from its name. */
+  private MutableSegment _consuming;
+  private int _consumingSequence;
 
   ArrivalPartition(String table, int partition, List<String> keyColumns, String comparisonColumn,
       HashFunction hash, ServerMetrics metrics) {
@@ -107,13 +112,19 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
   public void addRecord(MutableSegment segment, RecordInfo info) {
     _lock.lock();
     try {
-      LiveSegment live = _segments.computeIfAbsent(LLCSegmentName.getSequenceNumber(segment.getSegmentName()),
+      if (_consuming != segment) {
+        _consuming = segment;
+        _consumingSequence = LLCSegmentName.getSequenceNumber(segment.getSegmentName());
+      }
+      LiveSegment live = _segments.computeIfAbsent(_consumingSequence,
           sequence -> new LiveSegment(sequence, segment, Objects.requireNonNull(segment.getValidDocIds())));
       apply(live, info);
+      if (info.getDocId() % ROWS_PER_GAUGE == 0) {
+        _metrics.setValueOfPartitionGauge(_table, _partition, ServerGauge.UPSERT_PRIMARY_KEYS_COUNT, _rows.size());
+      }
     } finally {
       _lock.unlock();
     }
-    _metrics.setValueOfPartitionGauge(_table, _partition, ServerGauge.UPSERT_PRIMARY_KEYS_COUNT, _rows.size());
   }
 
   @Override
@@ -187,6 +198,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
         Progress.of(_table, _partition).unload();
       }
       _segments.remove(sequence);
+      _consuming = null;
       for (Iterator<RowLocation> rows = _rows.values().iterator(); rows.hasNext();) {
         if (rows.next().segment() == live) {
           rows.remove();
@@ -212,6 +224,7 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
       _rows.clear();
       _segments.clear();
       _empty.clear();
+      _consuming = null;
     } finally {
       _lock.unlock();
     }

@@ -39,6 +39,8 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   private final StreamConfig _stream;
   private final long _startOffset;
   private final long _flushMs;
+  /** Read once: Pinot's metadata parse a text each time, and this is asked for at every row. */
+  private final long _createdMs;
   private final CountDownLatch _known = new CountDownLatch(1);
   private final CountDownLatch _stopping = new CountDownLatch(1);
   private volatile boolean _leaving;
@@ -54,6 +56,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     _stream = new StreamConfig(tableConfig.getTableName(), IngestionConfigUtils.getStreamConfigMap(tableConfig));
     _startOffset = Long.parseLong(metadata.getStartOffset());
     _flushMs = _stream.getFlushThresholdTimeMillis();
+    _createdMs = metadata.getCreationTime();
     _partition = partition;
     _flush = new FlushPoint(metadata.getSizeThresholdToFlushSegment());
     super.startConsumerThread();
@@ -86,7 +89,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     boolean known = _known.getCount() == 0;
     return _flush.isReached(rows, nowMs, known)
         || known && FlushPoint.hasOnlyPassed(rows, _startOffset, ((LongMsgOffset) getCurrentOffset()).getOffset(),
-            nowMs - _metadata.getCreationTime(), _flushMs);
+            nowMs - _createdMs, _flushMs);
   }
 
   SegmentZKMetadata metadata() {
