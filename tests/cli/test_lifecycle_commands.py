@@ -17,7 +17,7 @@ from headrace.engines.record import EngineRecord, EnginesFile, EngineState, writ
 from headrace.engines.request import EngineRequest, write_request
 from headrace.engines.status import EngineStatus, ProjectStatus
 from headrace.engines.watch_loop import StandingAlert
-from headrace.observe.slots import SlotStatus
+from headrace.observe.slots import SlotWal
 from headrace.observe.tables import TableStatus
 from headrace.observe.watch import Alert, Severity
 from tests.cli.command_line import expect_snapshot, run_headrace
@@ -146,8 +146,8 @@ def test_tables_and_slots_for_people_fit_a_pipe() -> None:
         TableStatus("orders", "public.orders", "3", "building", problem="it is not served yet"),
     ]
     slots = [
-        SlotStatus("headrace_shop_1", True, 17_200_000, 900, 4_294_967_296, "reserved"),
-        SlotStatus("headrace_shop_3", False, 5_100_000_000, 5_000_000_000, None, "extended"),
+        SlotWal("headrace_shop_1", True, 17_200_000, 900, 4_294_967_296, "reserved"),
+        SlotWal("headrace_shop_3", False, 5_100_000_000, 5_000_000_000, None, "extended"),
     ]
     shown = f"{render_tables(tables)}\n\n{render_slots(slots)}\n"
     assert max(len(line) for line in shown.splitlines()) <= 80

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
 from headrace.observe.log_watch import standing
-from headrace.observe.slots import SlotStatus, slot_status
+from headrace.observe.slots import SlotWal, slot_wal
 from headrace.observe.tables import TableStatus, table_status
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Overview:
 
     tables: tuple[TableStatus, ...] = ()
     tables_problem: str | None = None
-    slots: tuple[SlotStatus, ...] = ()
+    slots: tuple[SlotWal, ...] = ()
     slots_problem: str | None = None
 
 
@@ -58,6 +58,6 @@ def _tables(project: Project) -> tuple[TableStatus, ...]:
         return tuple(table_status(project.name, connections.pinot, connections.kafka, alerts))
 
 
-def _slots(project: Project) -> tuple[SlotStatus, ...]:
+def _slots(project: Project) -> tuple[SlotWal, ...]:
     with SourceClient.connect(project.endpoints.source) as client:
-        return slot_status(client, project.name)
+        return slot_wal(client, project.name)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.errors import HeadraceError
 
+if TYPE_CHECKING:
+    from headrace.observe.slots import SlotWal
+
 
 @dataclass(frozen=True)
-class SlotLeft:
-    """A slot of the project on a server that is not ours."""
+class SlotsLeft:
+    """The slots of a project on a server that is not ours.
 
-    name: str
-    retained_bytes: int
-    host: str
-    limit_bytes: int | None
+    Attributes:
+        host: the server's; empty where the source is the embedded one.
+    """
+
+    host: str = ""
+    slots: tuple[SlotWal, ...] = ()
 
 
-def slots_left(directory: Path) -> list[SlotLeft]:
+def slots_left(directory: Path) -> SlotsLeft:
     """The project's slots on somebody's own server; none where the source is the embedded one.
 
     Raises:
@@ -29,20 +35,16 @@ def slots_left(directory: Path) -> list[SlotLeft]:
 
     folder = ProjectFolder.of(directory)
     if not folder.request_file.exists() or read_request(folder).embedded_source:
-        return []
+        return SlotsLeft()
     from headrace.engines.runtime import source_address
     from headrace.hops.source.client import SourceClient
-    from headrace.hops.source.probe import project_slots, wal_limit_bytes
+    from headrace.observe.slots import slot_wal
     from headrace.spec import load
 
     declaration = load.load(load.in_directory(directory))
     address = source_address(declaration, folder)
     with SourceClient.connect(address) as client:
-        limit_bytes = wal_limit_bytes(client)
-        return [
-            SlotLeft(slot.name, slot.retained_bytes, address.host, limit_bytes)
-            for slot in project_slots(client, declaration.project)
-        ]
+        return SlotsLeft(address.host, slot_wal(client, declaration.project))
 
 
 def refuse_purge(directory: Path) -> None:
@@ -60,9 +62,9 @@ def refuse_purge(directory: Path) -> None:
             cause=": ".join(part for part in (error.summary, error.cause) if part),
             hint="mend that, or add --leave-source and drop slots and publications by hand",
         ) from error
-    if left:
+    if left.slots:
         raise HeadraceError(
             "slots-left",
-            f"{', '.join(slot.name for slot in left)} on {left[0].host} would keep WAL for ever",
+            f"{', '.join(slot.name for slot in left.slots)} on {left.host} would keep WAL for ever",
             hint="run `headrace up` and `headrace destroy` first, or add --leave-source",
         )

@@ -11,7 +11,7 @@ from headrace.cli.options import Json, ProjectDirectory, Yes
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
-    from headrace.apply.source_left import SlotLeft
+    from headrace.apply.source_left import SlotsLeft
 
 
 def down(
@@ -36,7 +36,7 @@ def down(
     Example:
       headrace down --purge --yes
     """
-    from headrace.apply.source_left import refuse_purge, slots_left
+    from headrace.apply.source_left import SlotsLeft, refuse_purge, slots_left
     from headrace.cli.confirm import confirm
     from headrace.cli.engine_progress import EngineProgress
     from headrace.cli.project import project_folder
@@ -48,7 +48,7 @@ def down(
         confirm(f"{directory / '.headrace'} with all data of the project is removed.", "purge", yes=yes)
         if not leave_source:
             refuse_purge(directory)
-    left: list[SlotLeft] = []
+    left = SlotsLeft()
     if not purge:
         try:
             left = slots_left(directory)
@@ -64,7 +64,7 @@ def down(
                 "directory": directory,
                 "stopped": stopped.engines,
                 "purged": stopped.purged,
-                "slots": [vars(slot) for slot in left],
+                "slots": [{**vars(slot), "host": left.host} for slot in left.slots],
             }
         )
         return
@@ -73,18 +73,18 @@ def down(
         output.answer(f"removed: {directory / '.headrace'}")
 
 
-def _tell_slots(left: list[SlotLeft]) -> None:
+def _tell_slots(left: SlotsLeft) -> None:
     """Say on stderr how much WAL is kept, and how far that can go."""
     from headrace.hops.source.probe import megabytes
 
-    for slot in left:
+    for slot in left.slots:
         bound = (
             f"up to {megabytes(slot.limit_bytes)}, then the slot is lost"
             if slot.limit_bytes is not None
             else "without a limit: it can fill that disk"
         )
         output.warn(
-            f"{slot.name} on {slot.host} keeps {megabytes(slot.retained_bytes)} of WAL, and more and more "
+            f"{slot.name} on {left.host} keeps {megabytes(slot.kept_bytes)} of WAL, and more and more "
             f"until `headrace up` ({bound})",
             "`headrace destroy` gives it up",
         )

@@ -17,7 +17,7 @@ from headrace.errors import HeadraceError
 if TYPE_CHECKING:
     from headrace.apply.overview import Overview
     from headrace.engines.status import EngineStatus, ProjectStatus
-    from headrace.observe.slots import SlotStatus
+    from headrace.observe.slots import SlotWal
     from headrace.observe.tables import TableStatus
 
 _TABLE_HEADERS = ("TABLE", "SOURCE", "CAPTURE", "STATE", "ROWS", "STORED", "BEHIND", "NEWEST", "EXACT")
@@ -86,7 +86,7 @@ def _whole(seen: ProjectStatus, found: Overview) -> str:
     return "\n".join(parts)
 
 
-def render_slots(slots: Sequence[SlotStatus]) -> str:
+def render_slots(slots: Sequence[SlotWal]) -> str:
     """The slots for people: one line each."""
     from headrace.hops.source.probe import megabytes
 

@@ -9,8 +9,8 @@ from headrace.hops.source.probe import project_slots, wal_limit_bytes
 
 
 @dataclass(frozen=True)
-class SlotStatus:
-    """One slot of a project.
+class SlotWal:
+    """What one slot of a project keeps.
 
     Attributes:
         name: in PostgreSQL.
@@ -29,11 +29,11 @@ class SlotStatus:
     wal_status: str | None
 
 
-def slot_status(client: SourceClient, project: str) -> tuple[SlotStatus, ...]:
+def slot_wal(client: SourceClient, project: str) -> tuple[SlotWal, ...]:
     """The slots of a project's captures, by name; one query for the slots and one for the limit."""
     limit_bytes = wal_limit_bytes(client)
     return tuple(
-        SlotStatus(
+        SlotWal(
             slot.name,
             slot.active,
             slot.retained_bytes,
