@@ -170,6 +170,10 @@ def test_down_tells_and_purge_refuses_slots_left_on_somebody_elses_server(
             outcome = run_headrace("down", folder=project.directory, SOURCE_URL=url)
             assert outcome.exit_code == 0
             assert "headrace_shop_1 on 127.0.0.1 keeps" in outcome.stderr
+            told = json.loads(run_headrace("down", "--json", folder=project.directory, SOURCE_URL=url).stdout)
+            [slot] = told["slots"]
+            assert (slot["name"], slot["host"], slot["active"]) == ("headrace_shop_1", "127.0.0.1", False)
+            assert slot["kept_bytes"] >= 0
             purge = ("down", "--purge", "--yes")
             outcome = run_headrace(*purge, folder=project.directory, SOURCE_URL=url)
             assert "[slots-left]" in outcome.stderr

@@ -13,7 +13,7 @@ from script.reference.pages import FOLDER, PAGES, ROOT
 from headrace.engines.compose import docker
 from headrace.errors import ExitCode
 from headrace.hops.capture import failure
-from headrace.hops.source import client
+from headrace.hops.source import refusal
 from headrace.spec.load import load_text
 from headrace.spec.model import as_document
 from headrace.spec.schema import json_schema
@@ -43,7 +43,7 @@ def test_every_error_code_of_the_code_is_documented() -> None:
 
 def test_every_failure_that_is_known_by_its_words_is_documented() -> None:
     page = (FOLDER / "errors.md").read_text(encoding="utf-8")
-    codes = {line[1] for line in (*docker._MEANINGS, *client._REMEDIES)}
+    codes = {line[1] for line in (*docker._MEANINGS, *refusal._REMEDIES)}
     codes |= {known.code for known in failure._KNOWN}
     assert {"docker-not-running", "source-password-wrong", "capture-slot-lost"} <= codes
     assert {code for code in codes if f"`{code}`" not in page} == set()

@@ -66,5 +66,5 @@ def refuse_purge(directory: Path) -> None:
         raise HeadraceError(
             "slots-left",
             f"{', '.join(slot.name for slot in left.slots)} on {left.host} would keep WAL for ever",
-            hint="run `headrace up` and `headrace destroy` first, or add --leave-source",
+            hint="run `headrace up --no-apply` and `headrace destroy` first, or add --leave-source",
         )

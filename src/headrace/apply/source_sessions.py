@@ -10,8 +10,8 @@ from typing import TypeVar
 import psycopg
 
 from headrace.endpoints import SourceAddress
-from headrace.errors import HeadraceError
-from headrace.hops.source.client import SourceClient, connection_error
+from headrace.hops.source.client import SourceClient
+from headrace.hops.source.refusal import refused
 from headrace.plan.resource import Document, Resource
 
 T = TypeVar("T")
@@ -30,16 +30,10 @@ class SourceSessions:
         """Call `work` with a session; whatever PostgreSQL says against it becomes a HeadraceError."""
         try:
             return work(self._client())
-        except psycopg.OperationalError as error:
-            self._forget()
-            raise connection_error(error, self.address) from error
         except psycopg.Error as error:
-            raise HeadraceError(
-                "source-refused",
-                "PostgreSQL refused what headrace asked of it",
-                cause=str(error).strip().splitlines()[0],
-                hint="`headrace grants` prints the rights the role needs",
-            ) from error
+            if isinstance(error, psycopg.OperationalError):
+                self._forget()
+            raise refused(error, self.address) from error
 
     def close(self) -> None:
         with self._lock:

@@ -6,14 +6,13 @@ capture whose birth is not remembered is built anew if it was not live, and repl
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from headrace.engines.folder import write_atomically
 from headrace.errors import HeadraceError, Where
 from headrace.names import TableName
 
@@ -134,13 +133,7 @@ class StateStore:
             schemas=sorted(state.schemas),
         )
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE_NAME}.")
-        with os.fdopen(handle, "w") as file:
-            file.write(content.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(self._path)
-        _sync_directory(self._path.parent)
+        write_atomically(self._path, content.model_dump_json(indent=2) + "\n", mode=0o600)
 
     def _refused(self, what: str, cause: str) -> HeadraceError:
         return HeadraceError(
@@ -150,11 +143,3 @@ class StateStore:
             hint="restore the file, or move it away: headrace then rebuilds what it cannot prove",
             where=Where(file=str(self._path)),
         )
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,7 +10,10 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+
 from headrace import __version__
+from headrace.hops.source.refusal import without_values
 from headrace.spec.secret import redact
 
 
@@ -47,5 +50,11 @@ def _lines(error: BaseException) -> Iterator[str]:
         yield ""
     yield "Traceback (most recent call last):"
     yield from (line.rstrip() for line in traceback.format_tb(error.__traceback__))
-    yield f"{type(error).__module__}.{type(error).__qualname__}: {str(error).partition(chr(10))[0]}"
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {_message(error)}"
     yield ""
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, psycopg.Error):
+        return without_values(error)
+    return str(error).partition("\n")[0]

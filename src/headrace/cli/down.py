@@ -86,5 +86,5 @@ def _tell_slots(left: SlotsLeft) -> None:
         output.warn(
             f"{slot.name} on {left.host} keeps {megabytes(slot.kept_bytes)} of WAL, and more and more "
             f"until `headrace up` ({bound})",
-            "`headrace destroy` gives it up",
+            "`headrace up --no-apply` and `headrace destroy` give it up",
         )

@@ -50,7 +50,9 @@ def up(
     output.answer(f"  PostgreSQL  {source.host}:{source.port}/{source.database} as {source.user}")
     output.answer(f"  Kafka       {kafka}")
     output.answer(f"  Connect     {endpoints.connect_url}")
-    output.answer(f"  Pinot       {endpoints.pinot_controller_url}")
+    output.answer(
+        f"  Pinot       {endpoints.pinot_controller_url}, SQL at {endpoints.pinot_broker_url}/query/sql"
+    )
     for engine in seen.engines:
         if engine.name == KAFKA_UI:
             output.answer(f"  kafka-ui    http://127.0.0.1:{next(iter(engine.ports.values()))}")

@@ -166,7 +166,7 @@ class ProjectFolder:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644, owner: Account | None = None) -> None:
-    """Readers see the old text or the new, never a part; also after a kill at any moment.
+    """Readers see the old text or the new, never a part; also after a kill, or a power cut, at any moment.
 
     Args:
         owner: who is to own the file, ourselves when None.
@@ -184,6 +184,15 @@ def write_atomically(path: Path, text: str, mode: int = 0o644, owner: Account | 
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -9,10 +9,13 @@ read again from where the segment begins, and the segment committed anew.
 
 from __future__ import annotations
 
+import gzip
 import json
+from typing import Any
 
 from headrace.engines.zookeeper_client import ZooKeeperClient
 
+_GZIP = b"\x1f\x8b"
 _STATUS = "segment.realtime.status"
 _OF_A_COMMIT = (
     "segment.crc",
@@ -53,21 +56,26 @@ def _reopen(client: ZooKeeperClient, path: str) -> None:
     if found is None:
         return
     content, version = found
-    record = json.loads(content)
-    fields: dict[str, str] = record["simpleFields"]
+    segment = record(content)
+    fields: dict[str, str] = segment["simpleFields"]
     if fields.get(_STATUS) != "DONE":
         return
-    record["simpleFields"] = {
+    segment["simpleFields"] = {
         **{name: value for name, value in fields.items() if name not in _OF_A_COMMIT},
         _STATUS: "IN_PROGRESS",
     }
-    client.set(path, json.dumps(record, indent=2).encode(), version)
+    client.set(path, json.dumps(segment, indent=2).encode(), version)
 
 
 def _states(client: ZooKeeperClient, path: str) -> dict[str, dict[str, str]]:
     """Segment to its state by instance."""
     found = client.get(path)
-    return {} if found is None else json.loads(found[0])["mapFields"]
+    return {} if found is None else record(found[0])["mapFields"]
+
+
+def record(content: bytes) -> dict[str, Any]:
+    """What Helix wrote into a node: from 1,000 segments on Pinot has it compressed (`HelixHelper`)."""
+    return json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
 
 
 def _place(segment: str) -> tuple[int, int] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import cast
+
+import structlog
 
 from headrace.engines import interrupted_commits, java_sources, properties
 from headrace.engines.address_book import LOOPBACK, AddressBook
@@ -15,6 +16,8 @@ from headrace.engines.probe import get
 from headrace.engines.service import Service
 from headrace.engines.zookeeper import MAXIMUM_NODE_BYTES
 from headrace.engines.zookeeper_client import ZooKeeperClient, ZooKeeperRefusal, ZooKeeperUnavailable
+
+_log = structlog.get_logger()
 
 DEFAULT_HEAP_MB = 1536
 
@@ -201,17 +204,17 @@ def _mend(book: AddressBook) -> None:
     """Put in order what a killed predecessor left in ZooKeeper; called only when none of ours runs.
 
     Otherwise Helix finds "another instance with same instance name" and sleeps for the session's 30 s and 5
-    more, and a partition whose segment was being committed is not read for five minutes. Without ZooKeeper
-    there is nothing to mend, and Pinot itself will say what it misses.
+    more, and a partition whose segment was being committed is not read for five minutes. What cannot be
+    mended is logged: Pinot starts all the same, later.
     """
-    with (
-        contextlib.suppress(ZooKeeperUnavailable, ZooKeeperRefusal),
-        ZooKeeperClient(book.ports["zookeeper"], host=book.host("zookeeper")) as client,
-    ):
-        for instance in client.children(f"/{CLUSTER}/LIVEINSTANCES"):
-            client.delete(f"/{CLUSTER}/LIVEINSTANCES/{instance}")
-        client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
-        interrupted_commits.take_back(client, CLUSTER)
+    try:
+        with ZooKeeperClient(book.ports["zookeeper"], host=book.host("zookeeper")) as client:
+            for instance in client.children(f"/{CLUSTER}/LIVEINSTANCES"):
+                client.delete(f"/{CLUSTER}/LIVEINSTANCES/{instance}")
+            client.delete(f"/{CLUSTER}/CONTROLLER/LEADER")
+            interrupted_commits.take_back(client, CLUSTER)
+    except (ZooKeeperUnavailable, ZooKeeperRefusal) as error:
+        _log.warning("what Pinot left in ZooKeeper is not mended", reason=str(error))
 
 
 def waits_for(ports: Mapping[str, int]) -> str | None:

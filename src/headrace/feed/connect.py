@@ -7,7 +7,8 @@ from psycopg.conninfo import make_conninfo
 
 from headrace.endpoints import SourceAddress
 from headrace.feed.target import Connection
-from headrace.hops.source.client import CONNECT_TIMEOUT_S, connection_error
+from headrace.hops.source.client import CONNECT_TIMEOUT_S
+from headrace.hops.source.refusal import connection_error
 
 
 def connect(address: SourceAddress) -> Connection:

@@ -19,9 +19,9 @@ from headrace.errors import HeadraceError, Where
 from headrace.feed import staging, target
 from headrace.feed.csv_reader import BadLine, CsvReader, Dialect, open_plain
 from headrace.feed.infer import TableGuess
-from headrace.feed.refusal import without_values
 from headrace.feed.rejects import RejectFile
 from headrace.feed.target import Connection, Target
+from headrace.hops.source.refusal import without_values
 from headrace.names import TableName
 
 

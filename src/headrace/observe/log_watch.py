@@ -25,8 +25,9 @@ class LogWatch:
     Promise: a log that ends below where it has ended, or begins above where Pinot reads on, is told within
     three intervals, also one that was cut while nothing ran: where logs end is kept in a file. So is a
     partition of which Pinot says that it stands still. It is told, and `headrace plan` builds the table anew,
-    until the generation that reads it is gone. Two looks in a row have to find the same: retention may pass
-    between the questions of one.
+    until the generation that reads it is gone. Of edges two looks in a row have to find the same: retention
+    may pass between the questions of one. A topic that was made again is told at the first look, however
+    long its log is by then.
 
     Args:
         folder: the project's `.headrace`.
@@ -55,7 +56,9 @@ class LogWatch:
             topic: Mark(
                 topic,
                 highest(mark.ends, edges.ends.get(topic, {})),
+                mark.id or edges.ids.get(topic, ""),
                 mark.lost
+                or made_again(mark.id, edges.ids.get(topic, ""))
                 or log_lost(self._pinot, topics[topic].physical, topics[topic].contract.partitions)
                 or self._told(topic, found),
             )
@@ -83,6 +86,11 @@ def highest(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
     return {
         partition: max(one.get(partition, 0), other.get(partition, 0)) for partition in sorted({*one, *other})
     }
+
+
+def made_again(known: str, found: str) -> str | None:
+    """Why the records of a topic are gone, by its id as it was and as it is; empty: not known."""
+    return "the topic was deleted and made again" if known and found and known != found else None
 
 
 def gone(topic: str, reason: str) -> Alert:

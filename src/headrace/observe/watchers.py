@@ -17,6 +17,7 @@ from headrace.contract import TableContract
 from headrace.endpoints import Endpoints
 from headrace.engines import runtime
 from headrace.engines.folder import ProjectFolder, write_atomically
+from headrace.errors import HeadraceError, Where
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.capture.watch import ConnectWatcher, Report
 from headrace.hops.serve.client import PinotClient
@@ -178,11 +179,23 @@ def _contracts(served: Iterable[Generation]) -> Mapping[str, Sequence[TableContr
 
 
 def read_remembered(path: Path) -> list[Remembered]:
-    """What it remembers; nothing when the file cannot be read."""
+    """What it remembers; nothing where there is no file yet.
+
+    Raises:
+        HeadraceError: `catalogue-unreadable`: a change made meanwhile must not be forgotten.
+    """
     try:
         return _FILE.validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+    except FileNotFoundError:
         return []
+    except (OSError, ValidationError) as error:
+        raise HeadraceError(
+            "catalogue-unreadable",
+            "what the source's tables looked like cannot be read",
+            cause=str(error) if isinstance(error, OSError) else "it was written by something else",
+            hint="restore the file; or remove it and run `headrace resync --all`",
+            where=Where(file=str(path)),
+        ) from error
 
 
 def changed(finding: Finding) -> Alert:

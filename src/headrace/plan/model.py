@@ -198,9 +198,6 @@ class World:
     def view(self, view: TableName) -> ViewContract | None:
         return next((v for v in self.views if v.table == view), None)
 
-    def view_state(self, number: int) -> ViewState | None:
-        return next((s for s in self.view_states if s.number == number), None)
-
     def live_view(self, view: TableName) -> ViewState | None:
         """The generation of a view that readers get, as for tables."""
         live = [s for s in self.view_states if s.view == view and s.status is Status.LIVE]

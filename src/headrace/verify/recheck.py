@@ -66,7 +66,8 @@ class Recheck:
                 for start in range(0, len(left), BATCH):
                     again += self._batch(left[start : start + BATCH], look, found)
                     if len(found) >= ENOUGH:
-                        return Found(tuple(found.values()), [], max(len(left) - start - BATCH, 0))
+                        beyond = max(len(left) - start - BATCH, 0)
+                        return Found(tuple(found.values()), [], len(again) + beyond)
             left = again
             if left and time.monotonic() > deadline:
                 break

@@ -13,6 +13,7 @@ from psycopg import sql
 from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.refusal import without_values
 from headrace.names import TableName
 from headrace.verify.normalise import RowText, key_literals
 
@@ -133,7 +134,7 @@ def open_snapshot(address: SourceAddress, table: TableName) -> Generator[SourceS
             raise HeadraceError(
                 "verify-locked",
                 f"{table} stayed locked by another session",
-                cause=str(error).splitlines()[0],
+                cause=without_values(error),
                 hint="run it again when the ALTER TABLE, TRUNCATE or VACUUM FULL there is done",
             ) from error
         except psycopg.Error as error:
@@ -167,6 +168,6 @@ def _unreadable(error: psycopg.Error) -> HeadraceError:
     return HeadraceError(
         "verify-source",
         "PostgreSQL did not let the rows be read",
-        cause=str(error).splitlines()[0],
+        cause=without_values(error),
         hint=hint,
     )

@@ -10,8 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from headrace.apply.progress import silent, wait_until
-from headrace.errors import HeadraceError
 from headrace.hops.capture import probe
 from headrace.hops.capture.resource import Connector
 from headrace.hops.serve.resource import delete_table, wait_until_consuming
@@ -154,6 +155,6 @@ def _slot_dropped(connections: Connections) -> bool:
                 (NAME,),
             )
             session.execute("DROP PUBLICATION IF EXISTS stock")
-        except HeadraceError:
+        except psycopg.Error:
             return False
     return True

@@ -280,7 +280,10 @@ def _verdict(
         source_rows=source.total(),
         pinot_rows=served.rows.total(),
         differences=tuple(differences),
-        unconfirmed=max(len(missing) - REPORTED, 0) + max(len(extra) - REPORTED, 0),
+        unconfirmed=sum(
+            max(len(all_of_a_kind) - REPORTED, 0)
+            for all_of_a_kind in (missing, extra, served.doubled, served.rejected)
+        ),
         undecided=0,
         masked=(),
         seconds=seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,9 @@ def test_a_log_that_lost_its_end_while_nothing_ran(project: RunningProject, tmp_
     with opened.connections() as connections:
         watch = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path)
         assert watch.check() == watch.check() == []
-        (end,) = marks.read(tmp_path)[topic].ends.values()
-        (tmp_path / marks.FILE_NAME).write_text(marks.dump([marks.Mark(topic, {0: end + 5})]))
+        remembered = marks.read(tmp_path)[topic]
+        (end,) = remembered.ends.values()
+        (tmp_path / marks.FILE_NAME).write_text(marks.dump([replace(remembered, ends={0: end + 5})]))
         watch = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path)
         assert watch.check() == []
         (alert,) = watch.check()
@@ -91,6 +93,20 @@ def test_a_log_that_lost_its_end_while_nothing_ran(project: RunningProject, tmp_
         project.same("orders")
         assert watch.check() == [alert]
         assert marks.lost(tmp_path).keys() == {topic}
+
+
+def test_an_id_that_is_not_the_topics_is_told_at_the_first_look(
+    project: RunningProject, tmp_path: Path
+) -> None:
+    """Made again and longer than before: by offsets nothing is missing, the broker's id alone tells it."""
+    opened, _, topic = serve_orders(project)
+    with opened.connections() as connections:
+        assert LogWatch(connections.pinot, connections.kafka, project.name, tmp_path).check() == []
+        remembered = marks.read(tmp_path)[topic]
+        assert remembered.id == connections.kafka.topic_ids([topic])[topic]
+        (tmp_path / marks.FILE_NAME).write_text(marks.dump([replace(remembered, id="of the one before")]))
+        (alert,) = LogWatch(connections.pinot, connections.kafka, project.name, tmp_path).check()
+        assert "deleted and made again" in alert.summary
 
 
 def test_a_topic_that_was_made_again(project: RunningProject) -> None:

@@ -23,6 +23,30 @@ def told(project: RunningProject) -> set[str]:
     return {alert["code"] for alert in json.loads(project.run("status", "--json")[1])["alerts"]}
 
 
+def test_a_slot_that_was_dropped_is_never_made_again(project: RunningProject) -> None:
+    """Behind a gap the connector stands still, also after every start: `plan` says so until it is healed."""
+    opened = project.declare("orders")
+    opened.apply()
+    (number,) = project.generations("orders")
+    names = CaptureNames(project.name, number)
+    slot = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
+    with ConnectClient(opened.endpoints.connect_url) as connect:
+        connect.stop(names.connector)
+        eventually(lambda: project.source(slot) == [(False,)])
+        project.execute(f"SELECT pg_drop_replication_slot('{names.slot}')")
+        project.execute("INSERT INTO orders VALUES (1001, 'nobody carried this')")
+        connect.resume(names.connector)
+        eventually(lambda: "capture-slot-missing" in told(project), TOLD_WITHIN_S)
+        connect.restart_failed(names.connector)
+        eventually(lambda: "slot-lost" in told(project), TOLD_WITHIN_S)
+    assert project.source(slot) == []
+    assert f"the slot of capture {number} is gone" in project.run("plan")[1]
+    opened.apply()
+    assert list(project.generations("orders")) == [number + 1]
+    project.same("orders")
+    eventually(lambda: not told(project) & {"slot-lost", "capture-slot-missing"})
+
+
 def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None:
     opened = project.declare("orders")
     opened.apply()

@@ -233,3 +233,8 @@ def test_rows_that_cannot_be_carried_are_rejects_until_they_change(pair: Pair, e
     pair.put("d", [rows[1]])
     assert audit(pair, engines).equal
     assert probe.live_rejects(pair.pinot, pair.physical, ("id",)) == 0
+    kept = [rows[0], rows[3], rows[4]]
+    pair.put("u", [{**row, "price": Decimal("NaN")} for row in kept])
+    assert not audit(pair, engines).equal
+    found = probe.rejects(pair.pinot, pair.physical, ("id",), page_rows=2)
+    assert [reject.key for reject in found] == [(0,), (3,), (4,)]

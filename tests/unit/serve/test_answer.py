@@ -6,7 +6,6 @@ import pytest
 
 from headrace.errors import HeadraceError
 from headrace.hops.serve import answer
-from headrace.hops.serve.capability import judge
 
 WHOLE: dict[str, object] = {
     "resultTable": {"dataSchema": {"columnNames": ["a"], "columnDataTypes": ["LONG"]}, "rows": [[1]]},
@@ -87,11 +86,3 @@ def test_anything_less_is_an_error(change: dict[str, object], kind: type[Excepti
     assert caught.value.code == code
     if kind is HeadraceError:
         assert not isinstance(caught.value, answer.Transient)
-
-
-def test_versions() -> None:
-    assert judge({"pinot-core": "0.11.0-1b4d6b6b"}).version == "0.11.0"
-    for version in ("0.12.1", "1.4.0", "0.10.0"):
-        with pytest.raises(HeadraceError) as caught:
-            judge({"pinot-core": version})
-        assert caught.value.code == "pinot-unsupported"

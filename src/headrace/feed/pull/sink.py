@@ -23,8 +23,8 @@ from headrace.feed.csv_reader import Row
 from headrace.feed.pull.fields import Unfit, field_text, guess_types
 from headrace.feed.pull.json_text import Json, write
 from headrace.feed.pull.position import Position, PositionStore
-from headrace.feed.refusal import without_values
 from headrace.feed.target import Connection, Target, column_name
+from headrace.hops.source.refusal import without_values
 from headrace.names import TableName
 
 _TYPE = re.compile(r"[a-z][a-z0-9 ]{0,40}(\(\d{1,4}(,\d{1,4})?\))?( with(out)? time zone)?(\[\])?")

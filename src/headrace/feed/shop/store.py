@@ -75,13 +75,6 @@ class Store:
             rows = [shelf.rows[key] for _, key in chosen]
             return StoredPage(rows, chosen[-1] if chosen else None, begin + len(chosen) < len(shelf.order))
 
-    def by_key(self, table: str, offset: int, limit: int) -> tuple[list[Row], int]:
-        """Rows in the order of their key, and how many there are."""
-        shelf = self._shelves[table]
-        with self._lock:
-            keys = sorted(shelf.rows)
-            return [shelf.rows[key] for key in keys[offset : offset + limit]], len(keys)
-
     def row(self, table: str, key: Key) -> Row | None:
         """One row."""
         with self._lock:

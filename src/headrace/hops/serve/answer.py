@@ -30,7 +30,6 @@ class Answer:
         names, types: of the columns, types in Pinot's words (`LONG`, `BIG_DECIMAL`, `TIMESTAMP`).
         rows: values as JSON gave them.
         time_ms: as the broker measured it.
-        scanned_rows: documents that matched the filter.
         stored_rows: documents in the segments asked.
     """
 
@@ -38,7 +37,6 @@ class Answer:
     types: tuple[str, ...]
     rows: list[list[object]]
     time_ms: int
-    scanned_rows: int
     stored_rows: int
 
 
@@ -94,7 +92,6 @@ def read(response: Json) -> Answer:
         types=tuple(schema["columnDataTypes"]),
         rows=cast("list[list[object]]", table["rows"]),
         time_ms=_number(response, "timeUsedMs"),
-        scanned_rows=_number(response, "numDocsScanned"),
         stored_rows=_number(response, "totalDocs"),
     )
 

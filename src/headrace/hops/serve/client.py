@@ -58,10 +58,6 @@ class PinotClient(Closing):
 
     # -- controller: documents ------------------------------------------------------------------------------
 
-    def version(self) -> dict[str, str]:
-        """Component to version, `{"pinot-core": "0.11.0-1b4d...", ...}`."""
-        return cast("dict[str, str]", self._read("/version"))
-
     def tables(self) -> list[str]:
         """Names of all REALTIME tables, without the type suffix."""
         found = cast("dict[str, list[str]]", self._read("/tables", {"type": "realtime"}))
@@ -127,11 +123,6 @@ class PinotClient(Closing):
     def size(self, name: str) -> Json | None:
         """What `/tables/{t}/size` says: reported and estimated bytes per segment."""
         return cast("Json | None", self._read(f"/tables/{name}/size", {"detailed": "true"}, missing=(404,)))
-
-    def segment_metadata(self, name: str) -> dict[str, Json]:
-        """Segment to its metadata as the servers hold it (`totalDocs` among it)."""
-        found = self._read(f"/segments/{name}/metadata", {"type": "REALTIME"}, missing=(404,))
-        return cast("dict[str, Json]", found or {})
 
     def debug(self, name: str) -> list[Json]:
         """What `/debug/tables/{t}` says: segments in error with their messages."""

@@ -114,7 +114,10 @@ def resolve(client: PinotClient, project: str, name: str) -> Generation:
 
 
 def look(client: PinotClient, project: str) -> Directory:
-    """Read the directory of `project`. Tables of others are passed over."""
+    """Read the directory of `project`.
+
+    Tables of others are passed over, and those whose contract cannot be read: `plan` builds them anew.
+    """
     names = candidates(client, project)
     return Directory(
         project, tuple(_generations(project, ((name, client.table_config(name)) for name in names)))
@@ -134,10 +137,14 @@ def _generations(
         custom = custom_configs(config or {})
         if custom.get(Config.PROJECT) != project:
             continue
+        try:
+            contract = TableContract.from_json(custom[Config.CONTRACT])
+        except ValueError:
+            continue
         yield Generation(
             physical=physical,
             served_name=custom[Config.NAME],
             names=generation_names(project, custom[Config.CAPTURE]),
             status=Status(custom[Config.STATUS]),
-            contract=TableContract.from_json(custom[Config.CONTRACT]),
+            contract=contract,
         )

@@ -85,9 +85,10 @@ def key_condition(contract: TableContract, key: Sequence[str]) -> str:
 def versions(
     client: PinotClient, physical: str, contract: TableContract, key: Sequence[str]
 ) -> tuple[StoredVersion, ...]:
-    """All that is stored of a key, dead versions, tombstones and rejects too, oldest first."""
+    """The versions of a key, dead ones, tombstones and rejects too, oldest first: the newest 100,000."""
     kinds = f"__kind IN ({Kind.ROW}, {Kind.DELETE}, {Kind.REJECT})"
-    return _stored(client, physical, f"{key_condition(contract, key)} AND {kinds}", MAX_VERSIONS, "ASC")
+    condition = f"{key_condition(contract, key)} AND {kinds}"
+    return _stored(client, physical, condition, MAX_VERSIONS, "DESC")[::-1]
 
 
 def truncate_behind(client: PinotClient, physical: str, version: StoredVersion) -> StoredVersion | None:

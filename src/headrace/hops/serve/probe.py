@@ -174,9 +174,9 @@ def live_rejects(client: PinotClient, table: str, key: tuple[str, ...]) -> int:
 
 
 def rejects(
-    client: PinotClient, table: str, key: tuple[str, ...], *, limit: int = 100_000
+    client: PinotClient, table: str, key: tuple[str, ...], *, page_rows: int = 100_000
 ) -> tuple[Reject, ...]:
-    """What makes the table not exact, oldest first; at most `limit` of each sort are looked at.
+    """What makes the table not exact, oldest first; at most `page_rows` of those with a remark.
 
     Rejects that are still the newest version of their key (a later row, tombstone or truncate clears them),
     records without a readable key (only a truncate clears those), and live rows with a remark: their source
@@ -185,8 +185,8 @@ def rejects(
     names = (*(quote(name) for name in key), "__offset", "__lsn", "__reject", "$segmentName", "__kind")
     columns = ", ".join(names)
     select = f'SELECT {columns} FROM "{table}" WHERE'  # noqa: S608
-    order = f"ORDER BY __offset LIMIT {limit}"
-    found = _stored_rows(client, f"{select} __kind IN ({Kind.REJECT}, {_WITHOUT_KEY}) {order}")
+    order = f"ORDER BY __offset LIMIT {page_rows}"
+    found = _stored_rejects(client, select, len(key), page_rows)
     newest = _newest_offsets(client, table, key, [row for row in found if row[-1] == Kind.REJECT])
     emptied = _last_truncates(client, table) if found else {}
     kept: list[Reject] = []
@@ -199,6 +199,32 @@ def rejects(
     remarked = checked_rows(client.query(f"{select} __reject <> '' {order}", timeout_s=30.0))
     kept += [_reject(row, len(key), readable=True) for row in remarked]
     return tuple(sorted(kept, key=lambda reject: reject.offset))
+
+
+def _stored_rejects(client: PinotClient, select: str, offset_at: int, page_rows: int) -> list[list[object]]:
+    """Every stored reject, in pages by offset, each of more rows than there are partitions.
+
+    Partitions have offsets of their own: a page begins with the offset the one before ended with.
+    """
+    found: list[list[object]] = []
+    start = 0
+    while True:
+        page = _stored_rows(
+            client,
+            f"{select} __kind IN ({Kind.REJECT}, {_WITHOUT_KEY}) AND __offset >= {start}"
+            f" ORDER BY __offset LIMIT {page_rows}",
+        )
+        known = {_place(row, offset_at) for row in found if int(str(row[offset_at])) == start}
+        fresh = [row for row in page if _place(row, offset_at) not in known]
+        found += fresh
+        if len(page) < page_rows or not fresh:
+            return found
+        start = int(str(page[-1][offset_at]))
+
+
+def _place(row: list[object], offset_at: int) -> tuple[int, int]:
+    """Partition and offset of a stored row."""
+    return partition_of(str(row[-2])), int(str(row[offset_at]))
 
 
 def _reject(row: list[object], width: int, *, readable: bool) -> Reject:

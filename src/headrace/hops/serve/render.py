@@ -56,7 +56,6 @@ _RAW_CONVERSIONS = frozenset(
     }
 )
 _NEEDS_DICTIONARY = frozenset({"inverted"})
-_INDEX_NAMES = {"text": "TEXT", "inverted": "INVERTED", "range": "RANGE", "json": "JSON"}
 
 
 class Status(StrEnum):

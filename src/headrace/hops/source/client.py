@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, LiteralString
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg.rows import dict_row
 
 from headrace.closing import Closing
 from headrace.endpoints import SourceAddress
-from headrace.errors import HeadraceError
+from headrace.hops.source.refusal import connection_error, refused
 from headrace.hops.source.types import SESSION_OPTIONS
 
 CONNECT_TIMEOUT_S = 10
@@ -30,11 +31,13 @@ Row = dict[str, Any]
 class SourceClient(Closing):
     """One session with the operational PostgreSQL. Close it, or use it in a `with`.
 
+    What PostgreSQL says against a question leaves a `with` as a HeadraceError, without the values of rows.
     Not for several threads at once: each takes its own.
     """
 
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+    def __init__(self, connection: psycopg.Connection[Row], address: SourceAddress) -> None:
         self.connection = connection
+        self.address = address
 
     @classmethod
     def connect(
@@ -51,7 +54,7 @@ class SourceClient(Closing):
             )
         except psycopg.OperationalError as error:
             raise connection_error(error, address) from error
-        return cls(connection)
+        return cls(connection, address)
 
     def rows(self, query: LiteralString | sql.Composed, parameters: Parameters = None) -> list[Row]:
         """All rows of a query, as mappings by column name."""
@@ -84,92 +87,9 @@ class SourceClient(Closing):
     def close(self) -> None:
         self.connection.close()
 
-
-_REMEDIES: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "password authentication failed",
-        "source-password-wrong",
-        "PostgreSQL refused the password of user {user}",
-        "check the reference in `source.password`; set a new one with ALTER ROLE {user} PASSWORD '…'",
-    ),
-    (
-        "no password supplied",
-        "source-password-missing",
-        "PostgreSQL asks for a password of user {user} and none is declared",
-        "add `source.password: env:NAME` to headrace.yaml",
-    ),
-    (
-        "no pg_hba.conf entry",
-        "source-not-admitted",
-        "PostgreSQL does not admit user {user} from this machine",
-        "add a line to pg_hba.conf for this address, or set `source.sslmode: require` if it admits TLS only",
-    ),
-    (
-        "server does not support SSL",
-        "source-ssl-unsupported",
-        "the server has no TLS but `sslmode` demands it",
-        "set `source.sslmode: prefer`, or give the server a certificate",
-    ),
-    (
-        "certificate",
-        "source-certificate-refused",
-        "the server's certificate was not accepted",
-        "set `source.sslrootcert` to the file of the authority that signed it, and use the host it names",
-    ),
-    (
-        "does not exist",
-        "source-unknown-name",
-        "PostgreSQL knows no such database or role",
-        "check `source.database` ({database}) and `source.user` ({user})",
-    ),
-    (
-        "too many clients",
-        "source-too-many-connections",
-        "PostgreSQL has no connection left",
-        "raise max_connections, or close idle sessions (SELECT * FROM pg_stat_activity)",
-    ),
-    (
-        "remaining connection slots",
-        "source-too-many-connections",
-        "PostgreSQL has no connection left for ordinary roles",
-        "raise max_connections, or close idle sessions (SELECT * FROM pg_stat_activity)",
-    ),
-    (
-        "starting up",
-        "source-starting",
-        "PostgreSQL is still starting",
-        "try again in a moment",
-    ),
-    (
-        "statement timeout",
-        "source-too-slow",
-        "PostgreSQL did not answer a question within its time",
-        "try again when the server is less busy; pg_stat_activity shows what it does",
-    ),
-    (
-        "unsupported startup parameter",
-        "source-transaction-pooler",
-        "a connection pooler stands between headrace and PostgreSQL",
-        "give `source.host` and `source.port` of PostgreSQL itself: logical replication cannot pass a pooler",
-    ),
-)
-
-
-def connection_error(error: psycopg.OperationalError, address: SourceAddress) -> HeadraceError:
-    """The failure to connect, with its remedy; the password stands in none of libpq's messages."""
-    text = " ".join(str(error).split())
-    names = {"user": address.user, "database": address.database}
-    for needle, code, summary, hint in _REMEDIES:
-        if needle in text:
-            return HeadraceError(code, summary.format(**names), cause=text, hint=hint.format(**names))
-    place = f"{address.host}:{address.port}"
-    if "could not translate host name" in text or "Name or service not known" in text:
-        return HeadraceError(
-            "source-unknown-host", f"no such host: {address.host}", cause=text, hint="check `source.host`"
-        )
-    return HeadraceError(
-        "source-unreachable",
-        f"PostgreSQL does not answer at {place}",
-        cause=text,
-        hint="is it running, is the port right, and does listen_addresses or a firewall admit this machine?",
-    )
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if isinstance(error, psycopg.Error):
+            raise refused(error, self.address) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from headrace.endpoints import SourceAddress
 from headrace.hops.source.client import SourceClient
@@ -18,14 +17,6 @@ RETAINED_WARNING_BYTES = 5_000_000_000
 
 SLOT_LOST = "slot-lost"
 """The code of the alert that changes are gone for good; its address is `slot:NAME`."""
-
-
-@dataclass(frozen=True)
-class SourcePosition:
-    """The WAL's end, and the slots of a project."""
-
-    lsn: int
-    slots: tuple[Slot, ...]
 
 
 def position(client: SourceClient) -> int:

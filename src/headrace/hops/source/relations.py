@@ -19,9 +19,7 @@ SELECT n.nspname AS schema, c.relname AS name, c.oid::bigint AS oid, c.relkind::
        c.relkind IN ('r', 'p') AND row_security_active(c.oid) AS row_security,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid) AS has_children,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AS has_parents,
-       (SELECT k.relname FROM pg_index x JOIN pg_class k ON k.oid = x.indexrelid
-         WHERE x.indrelid = c.oid AND x.indisreplident) AS identity_index,
-       c.reltuples::bigint AS estimated_rows, pg_table_size(c.oid) AS size_bytes
+       pg_table_size(c.oid) AS size_bytes
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
    AND c.relkind NOT IN ('i', 'I', 't', 'c')
@@ -150,13 +148,11 @@ class SourceTable:
     has_parents: bool
     has_children: bool
     identity: str
-    identity_index: str | None
     owner: str
     owned: bool
     schema_usable: bool
     readable: bool
     row_security: bool
-    estimated_rows: int
     size_bytes: int
     columns: tuple[SourceColumn, ...]
     unique: tuple[UniqueIndex, ...]
@@ -214,13 +210,11 @@ def _table(
         has_parents=row["has_parents"],
         has_children=row["has_children"],
         identity=row["identity"],
-        identity_index=row["identity_index"],
         owner=row["owner"],
         owned=row["owned"],
         schema_usable=row["schema_usable"],
         readable=row["readable"],
         row_security=row["row_security"],
-        estimated_rows=max(row["estimated_rows"], 0),
         size_bytes=row["size_bytes"] or 0,
         columns=tuple(_column(column) for column in columns),
         unique=tuple(_unique(index) for index in unique),

@@ -145,13 +145,11 @@ class PublicationState:
         publishes_all: it lets inserts, updates, deletes and truncates of these tables and no others pass,
             unfiltered, through the root of partitioned tables, with stored generated columns where the server
             can (18 and newer).
-        all_tables: it publishes every table of the database, so it is not one of ours.
     """
 
     name: str
     tables: tuple[TableName, ...]
     publishes_all: bool
-    all_tables: bool
 
 
 def read_publications(client: SourceClient, prefix: str) -> list[PublicationState]:
@@ -163,7 +161,6 @@ def read_publications(client: SourceClient, prefix: str) -> list[PublicationStat
             name=row["publication"]["pubname"],
             tables=tuple(sorted(TableName.parse(name) for name in row["tables"])),
             publishes_all=not row["narrowed"] and not row["widened"] and _passes_all(row["publication"]),
-            all_tables=row["publication"]["puballtables"],
         )
         for row in client.rows(query, (prefix,))
     ]

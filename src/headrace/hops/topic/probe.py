@@ -7,7 +7,7 @@ record at `end - 1`; it is through all the same once its position has passed the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headrace.errors import HeadraceError, Where
@@ -70,10 +70,14 @@ class LogLoss:
 
 @dataclass(frozen=True)
 class LogEdges:
-    """Where logs begin and where what is written in them ends; a topic that is not there is in neither."""
+    """Where logs begin, where what is written in them ends, and the ids of topics.
+
+    A topic that is not there is in none of them.
+    """
 
     starts: Offsets
     ends: Offsets
+    ids: Mapping[str, str]
 
 
 def log_edges(client: KafkaClient, topics: Iterable[str]) -> LogEdges:
@@ -81,7 +85,7 @@ def log_edges(client: KafkaClient, topics: Iterable[str]) -> LogEdges:
     there = client.topics()
     found = [topic for topic in topics if topic in there]
     ends = client.offsets(found, Edge.WRITTEN)
-    return LogEdges(client.offsets(found, Edge.START), ends)
+    return LogEdges(client.offsets(found, Edge.START), ends, client.topic_ids(found))
 
 
 def lost(edges: LogEdges, seen: Offsets, needed: Offsets) -> tuple[LogLoss, ...]:

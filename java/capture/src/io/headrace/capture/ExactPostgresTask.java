@@ -2,28 +2,36 @@ package io.headrace.capture;
 
 import io.debezium.config.CommonConnectorConfig;
 import io.debezium.config.Configuration;
+import io.debezium.connector.postgresql.PostgresConnectorConfig;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.PostgresOffsetContext;
 import io.debezium.connector.postgresql.PostgresPartition;
+import io.debezium.connector.postgresql.connection.PostgresConnection;
 import io.debezium.pipeline.ChangeEventSourceCoordinator;
 import io.debezium.pipeline.DataChangeEvent;
 import io.debezium.pipeline.spi.OffsetContext;
 import io.debezium.pipeline.spi.Offsets;
 import io.debezium.pipeline.spi.Partition;
 import io.debezium.service.spi.ServiceRegistry;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.source.SourceRecord;
 
 /**
  * Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record, with a TRUNCATE for every
  * partition, and without its waits: changes are handed on when they arrive, and what PostgreSQL may forget is told from
- * memory rather than read back from Kafka at every poll.
+ * memory rather than read back from Kafka at every poll. A slot that is gone is an error, where Debezium makes another one
+ * and goes on behind what was written in between.
  */
 public class ExactPostgresTask extends PostgresConnectorTask {
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
   private static final long IDLE_MS = 100;
+
+  private static final String SNAPSHOT = "snapshot";
 
   private ResumePoints _points;
   private Truncates _truncates;
@@ -45,10 +53,37 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     _handedOver = null;
     _inKafka = null;
     Map<String, Object> stored = context.offsetStorageReader().offset(_partition);
+    if (isStreaming(stored)) {
+      requireSlot(new PostgresConnectorConfig(config));
+    }
     _points = new ResumePoints(stored);
     _truncates = Truncates.of(config.getString(Truncates.PARTITIONS));
     // Debezium would count bytes that it never sees leave: the queue keeps its own bound.
     return super.start(config.edit().with(CommonConnectorConfig.MAX_QUEUE_SIZE_IN_BYTES, 0).build());
+  }
+
+  /** Whether the snapshot is over: from then on everything comes through the slot. */
+  private static boolean isStreaming(Map<String, Object> stored) {
+    return stored != null && !stored.isEmpty() && !stored.containsKey(SNAPSHOT);
+  }
+
+  /** Debezium would make a slot that is gone anew, and nobody would learn of what was written in between. */
+  private static void requireSlot(PostgresConnectorConfig config) {
+    String slot = config.slotName();
+    try (PostgresConnection connection = new PostgresConnection(config.getJdbcConfig(), "headrace")) {
+      if (connection.getReplicationSlotState(slot, config.plugin().getPostgresPluginName()) == null) {
+        throw new ConnectException("replication slot \"" + slot + "\" does not exist, it is not made again behind rows"
+            + " that nobody would carry");
+      }
+    } catch (SQLException e) {
+      String reason = "it is not known whether replication slot \"" + slot + "\" is there";
+      // Debezium tries again after a moment what can be retried; the rest is told as it is.
+      throw isUnreachable(e.getSQLState()) ? new RetriableException(reason, e) : new ConnectException(reason, e);
+    }
+  }
+
+  private static boolean isUnreachable(String sqlState) {
+    return sqlState == null || sqlState.startsWith("08") || sqlState.startsWith("57P");
   }
 
   @Override

@@ -16,7 +16,9 @@ import org.apache.kafka.connect.source.SourceRecord;
  *
  * <p>So the position stored with a record is that of the last <em>whole</em> WAL record before it, together with the log
  * position of its own and how many records of that are sent. After a restart Debezium sends the whole WAL record again,
- * and as many of its records are dropped as stand in Kafka already.
+ * and as many of its records are dropped as stand in Kafka already. Those of a TRUNCATE are all sent again: positions and
+ * records are committed together (exactly-once), so nothing has followed them and a table stays as it is; and its tables
+ * may be others than they were, so they cannot be counted.
  *
  * <p>Not thread-safe: it lives in the task's own thread.
  */
@@ -30,6 +32,7 @@ final class ResumePoints {
   private static final String DEBEZIUM_LSN = "lsn";
   private static final String MESSAGE_TYPE = "messageType";
   private static final String COMMIT = "COMMIT";
+  private static final String TRUNCATE = "TRUNCATE";
   private static final String SNAPSHOT = "snapshot";
 
   /** Debezium's position behind which it sends the present WAL record again. */
@@ -67,6 +70,10 @@ final class ResumePoints {
   private SourceRecord change(SourceRecord record, Map<String, ?> offset) {
     long lsn = ((Number) offset.get(DEBEZIUM_LSN)).longValue();
     boolean same = _lsn != null && _lsn == lsn;
+    if (same && TRUNCATE.equals(offset.get(MESSAGE_TYPE)) && _toDrop > 0) {
+      _toDrop = 0;
+      _sent = 0;
+    }
     if (same && _toDrop > 0) {
       _toDrop--;
       _sent++;

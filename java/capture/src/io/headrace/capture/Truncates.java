@@ -16,7 +16,7 @@ import org.apache.kafka.connect.source.SourceRecord;
  * partition it stands between the rows that were written before it and those after, so each is emptied at its place.
  *
  * <p>The records belong to one WAL record and have one position in it: they come from one poll, hence in one transaction
- * of Kafka, and {@link ResumePoints} counts them one by one where there is no such transaction.
+ * of Kafka, and {@link ResumePoints} has all of them sent again after a restart behind the last of them.
  */
 final class Truncates {
   /** The setting that names the topics of several partitions: {@code topic=number}, separated by commas. */

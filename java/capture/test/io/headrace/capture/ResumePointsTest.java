@@ -84,6 +84,19 @@ class ResumePointsTest {
   }
 
   @Test
+  void aTruncateIsSentWholeAgainForItsTablesMayBeOthersByThen() {
+    Map<String, Object> truncate = offset(200, "TRUNCATE");
+    ResumePoints first = new ResumePoints(SNAPSHOT_OVER);
+    first.next(record(ENVELOPE, truncate));
+    Map<String, ?> stored = first.next(record(ENVELOPE, truncate)).sourceOffset();
+    assertEquals(behind(SNAPSHOT_OVER, 200, 2), stored);
+    ResumePoints again = new ResumePoints(stored);
+    assertEquals(behind(SNAPSHOT_OVER, 200, 1), again.next(record(ENVELOPE, truncate)).sourceOffset());
+    assertEquals(behind(SNAPSHOT_OVER, 200, 2), again.next(record(ENVELOPE, truncate)).sourceOffset());
+    assertEquals(behind(truncate, 300, 1), again.next(change(300)).sourceOffset());
+  }
+
+  @Test
   void aMessageThatDebeziumRepeatsIsDroppedAndNothingBehindItIsSentTwice() {
     ResumePoints points = new ResumePoints(behind(offset(150, "MESSAGE"), 200, 1));
     assertNull(points.next(change(150)));

@@ -186,6 +186,9 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
     int sequence = LLCSegmentName.getSequenceNumber(segment.getSegmentName());
     _lock.lock();
     try {
+      if (_consuming == segment) {
+        _consuming = null;
+      }
       LiveSegment live = _segments.get(sequence);
       if (live == null || live.segment() != segment) {
         return; // replaced before: its documents live on in the segment that took its place
@@ -198,7 +201,6 @@ final class ArrivalPartition extends ConcurrentMapPartitionUpsertMetadataManager
         Progress.of(_table, _partition).unload();
       }
       _segments.remove(sequence);
-      _consuming = null;
       for (Iterator<RowLocation> rows = _rows.values().iterator(); rows.hasNext();) {
         if (rows.next().segment() == live) {
           rows.remove();
