@@ -92,6 +92,11 @@ def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folde
         admin.execute("UPDATE orders SET id = id + 10000 WHERE id <= 10")
         admin.execute("DELETE FROM orders WHERE id BETWEEN 1901 AND 2000")
         assert rows_found_equal(folder) == 1900
+
+    server.stop_for(10)  # the connector is started again and again meanwhile
+    with server.admin("shop") as admin:
+        admin.execute("UPDATE orders SET status = 'sent' WHERE id % 3 = 0")
+        assert rows_found_equal(folder) == 1900
         admin.execute("TRUNCATE orders")
         assert rows_found_equal(folder) == 0
         headrace(folder, "destroy", "--yes")

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,11 +46,12 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `folder` holds its data."""
+    """A running server; `folder` holds its data, `stop_for` has it away for so many seconds."""
 
     version: str
     port: int
     folder: Path
+    stop_for: Callable[[float], None]
 
     def skip_before(self, version: int, what: str) -> None:
         """Leave the running test out where the server has no such thing yet."""
@@ -123,16 +124,28 @@ def running(
     chosen = {**SETTINGS, "port": str(port), **(settings or {})}
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
     log = (place / "log").open("ab")
-    process = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *options], stdout=log, stderr=log, cwd=place, **identity()
-    )
-    server = Server(version, port, place)
+    lives: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        command = [binaries / "postgres", "-D", data, *options]
+        lives.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=place, **identity()))
+        _wait(server, lives[-1])
+
+    def stop() -> None:
+        lives[-1].send_signal(signal.SIGINT)
+        lives[-1].wait(timeout=30)
+
+    def stop_for(seconds: float) -> None:
+        stop()
+        time.sleep(seconds)
+        start()
+
+    server = Server(version, port, place, stop_for)
     try:
-        _wait(server, process)
+        start()
         yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        stop()
         log.close()
         shutil.rmtree(place, ignore_errors=True)
 
