@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headrace.engines.folder import sync
 from headrace.engines.installation import engines_folder
 from headrace.engines.maven import Progress
 from headrace.errors import HeadraceError
@@ -64,12 +65,12 @@ def put_in_place(folder: Path, target: Path) -> None:
         os.sync()
     else:
         for path in files:
-            _flush(path)
+            sync(path)
     replaced = folder.with_name(f"{folder.name}-replaced")
     if target.exists():
         target.rename(replaced)
     folder.rename(target)
-    _flush(target.parent)
+    sync(target.parent)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
@@ -84,11 +85,3 @@ def require_space(home: Path, needed_bytes: int) -> None:
                 cause=f"{place} has {free // 10**6} MB left",
                 hint="free some space, or set HEADRACE_HOME to a folder on another disk",
             )
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

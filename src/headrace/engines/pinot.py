@@ -17,7 +17,7 @@ from headrace.engines.service import Service
 from headrace.engines.zookeeper import MAXIMUM_NODE_BYTES
 from headrace.engines.zookeeper_client import ZooKeeperClient, ZooKeeperRefusal, ZooKeeperUnavailable
 
-_log = structlog.get_logger()
+_log = structlog.stdlib.get_logger("pinot")
 
 DEFAULT_HEAP_MB = 1536
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from headrace.apply.project import Project
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.source.probe import NEARLY_LOST_FRACTION
 from headrace.names import CaptureNames
@@ -23,23 +24,30 @@ def told(project: RunningProject) -> set[str]:
     return {alert["code"] for alert in json.loads(project.run("status", "--json")[1])["alerts"]}
 
 
-def test_a_slot_that_was_dropped_is_never_made_again(project: RunningProject) -> None:
-    """Behind a gap the connector stands still, also after every start: `plan` says so until it is healed."""
+def stopped(project: RunningProject) -> tuple[Project, int, CaptureNames]:
+    """The project with its table served, and nobody reading the slot of its one capture."""
     opened = project.declare("orders")
     opened.apply()
     (number,) = project.generations("orders")
     names = CaptureNames(project.name, number)
-    slot = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
     with ConnectClient(opened.endpoints.connect_url) as connect:
         connect.stop(names.connector)
-        eventually(lambda: project.source(slot) == [(False,)])
-        project.execute(f"SELECT pg_drop_replication_slot('{names.slot}')")
-        project.execute("INSERT INTO orders VALUES (1001, 'nobody carried this')")
+    active = f"SELECT active FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
+    eventually(lambda: project.source(active) == [(False,)])
+    return opened, number, names
+
+
+def test_a_slot_that_was_dropped_is_never_made_again(project: RunningProject) -> None:
+    """Behind a gap the connector stands still, also after every start: `plan` says so until it is healed."""
+    opened, number, names = stopped(project)
+    project.execute(f"SELECT pg_drop_replication_slot('{names.slot}')")
+    project.execute("INSERT INTO orders VALUES (1001, 'nobody carried this')")
+    with ConnectClient(opened.endpoints.connect_url) as connect:
         connect.resume(names.connector)
         eventually(lambda: "capture-slot-missing" in told(project), TOLD_WITHIN_S)
         connect.restart_failed(names.connector)
         eventually(lambda: "slot-lost" in told(project), TOLD_WITHIN_S)
-    assert project.source(slot) == []
+    assert project.source(f"SELECT 1 FROM pg_replication_slots WHERE slot_name = '{names.slot}'") == []
     assert f"the slot of capture {number} is gone" in project.run("plan")[1]
     opened.apply()
     assert list(project.generations("orders")) == [number + 1]
@@ -48,10 +56,7 @@ def test_a_slot_that_was_dropped_is_never_made_again(project: RunningProject) ->
 
 
 def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None:
-    opened = project.declare("orders")
-    opened.apply()
-    (number,) = project.generations("orders")
-    names = CaptureNames(project.name, number)
+    opened, number, names = stopped(project)
     slot = f"FROM pg_replication_slots WHERE slot_name = '{names.slot}'"
 
     def fill_wal() -> None:
@@ -65,9 +70,6 @@ def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None
     def lost() -> bool:
         return project.source(f"SELECT wal_status {slot}") == [("lost",)]
 
-    with ConnectClient(opened.endpoints.connect_url) as connect:
-        connect.stop(names.connector)
-    eventually(lambda: project.source(f"SELECT active {slot}") == [(False,)])
     project.execute(f"ALTER SYSTEM SET max_slot_wal_keep_size = '{LIMIT_MB}MB'", "SELECT pg_reload_conf()")
     eventually(lambda: project.source(f"SELECT safe_wal_size IS NOT NULL {slot}") == [(True,)])
     try:

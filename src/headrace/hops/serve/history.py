@@ -88,13 +88,13 @@ def versions(
     """The versions of a key, dead ones, tombstones and rejects too, oldest first: the newest 100,000."""
     kinds = f"__kind IN ({Kind.ROW}, {Kind.DELETE}, {Kind.REJECT})"
     condition = f"{key_condition(contract, key)} AND {kinds}"
-    return _stored(client, physical, condition, MAX_VERSIONS, "DESC")[::-1]
+    return _stored(client, physical, condition)[::-1]
 
 
 def truncate_behind(client: PinotClient, physical: str, version: StoredVersion) -> StoredVersion | None:
     """The newest TRUNCATE that is stored behind a version, in its partition; None for none."""
     condition = f"__kind = {Kind.TRUNCATE} AND __offset > {version.offset}"
-    stored = _stored(client, physical, condition, MAX_VERSIONS, "DESC")
+    stored = _stored(client, physical, condition)
     return next((one for one in stored if one.partition == version.partition), None)
 
 
@@ -119,12 +119,11 @@ def results_of(client: PinotClient, physical: str, version: int) -> tuple[ViewRe
     return tuple(ViewResult(key, kind, key in alive) for key, kind in sorted(found.items()))
 
 
-def _stored(
-    client: PinotClient, physical: str, condition: str, limit: int, order: str
-) -> tuple[StoredVersion, ...]:
+def _stored(client: PinotClient, physical: str, condition: str) -> tuple[StoredVersion, ...]:
+    """The newest first."""
     sql = (
         f'SELECT {_FIELDS} FROM "{physical}" WHERE {condition} '  # noqa: S608
-        f"ORDER BY __offset {order} LIMIT {limit}"
+        f"ORDER BY __offset DESC LIMIT {MAX_VERSIONS}"
     )
     rows = checked_rows(client.query(sql, {"skipUpsert": "true"}, timeout_s=TIMEOUT_S))
     return tuple(_version(row) for row in rows)

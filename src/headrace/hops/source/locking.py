@@ -9,6 +9,7 @@ from psycopg import sql
 
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.refusal import without_values
 from headrace.names import TableName
 
 LOCK_TIMEOUT_MS = 1_500
@@ -63,6 +64,6 @@ def not_owner(table: TableName, error: psycopg.Error) -> HeadraceError:
     return HeadraceError(
         "source-not-owner",
         f"this role may not change {table}",
-        cause=str(error).splitlines()[0],
+        cause=without_values(error),
         hint="`headrace grants` prints the SQL that allows it",
     )

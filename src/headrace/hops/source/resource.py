@@ -18,6 +18,7 @@ from headrace.contract import TableContract
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.locking import alter, not_owner, quoted
+from headrace.hops.source.refusal import without_values
 from headrace.names import TableName
 from headrace.plan.resource import Document
 
@@ -232,7 +233,7 @@ class Publication:
         return sql.SQL(options)  # pyright: ignore[reportArgumentType] - constants of this module
 
     def _not_allowed(self, error: psycopg.Error) -> HeadraceError:
-        message = str(error).splitlines()[0]
+        message = without_values(error)
         match = re.search(r"must be owner of (?:table|relation) (\S+)", message)
         if match:
             named = next((t for t in self._tables if t.table == match[1]), self._tables[0])

@@ -13,6 +13,7 @@ import psycopg
 
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
+from headrace.hops.source.refusal import without_values
 from headrace.plan.resource import Document
 
 DROP_TIMEOUT_S = 15.0
@@ -99,7 +100,7 @@ def drop_slot(client: SourceClient, name: str, *, timeout_s: float = DROP_TIMEOU
             raise HeadraceError(
                 "source-no-replication",
                 f"this role may not drop the slot {name}",
-                cause=str(error).splitlines()[0],
+                cause=without_values(error),
                 hint="ALTER ROLE … REPLICATION, or drop it as an administrator: "
                 f"SELECT pg_drop_replication_slot('{name}')",
             ) from error

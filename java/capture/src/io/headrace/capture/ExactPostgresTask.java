@@ -31,8 +31,6 @@ public class ExactPostgresTask extends PostgresConnectorTask {
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
   private static final long IDLE_MS = 100;
 
-  private static final String SNAPSHOT = "snapshot";
-
   private ResumePoints _points;
   private Truncates _truncates;
   private ArrivalQueue _queue;
@@ -64,7 +62,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
 
   /** Whether the snapshot is over: from then on everything comes through the slot. */
   private static boolean isStreaming(Map<String, Object> stored) {
-    return stored != null && !stored.isEmpty() && !stored.containsKey(SNAPSHOT);
+    return stored != null && !stored.isEmpty() && !stored.containsKey(ResumePoints.SNAPSHOT);
   }
 
   /** Debezium would make a slot that is gone anew, and nobody would learn of what was written in between. */

@@ -33,7 +33,8 @@ final class ResumePoints {
   private static final String MESSAGE_TYPE = "messageType";
   private static final String COMMIT = "COMMIT";
   private static final String TRUNCATE = "TRUNCATE";
-  private static final String SNAPSHOT = "snapshot";
+  /** In Debezium's position while the snapshot is taken. */
+  static final String SNAPSHOT = "snapshot";
 
   /** Debezium's position behind which it sends the present WAL record again. */
   private Map<String, ?> _before;
