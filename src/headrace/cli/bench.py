@@ -49,6 +49,9 @@ def freshness_command(
     warm: Annotated[
         int, typer.Option("--warm-up", min=0, help="Rows sent before, unmeasured; 0 measures cold engines.")
     ] = 500,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Draws the gaps; every further run of --runs draws with the next.")
+    ] = 1,
     quick: Quick = False,
     runs: Runs = 1,
     keep: Keep = None,
@@ -85,7 +88,7 @@ def freshness_command(
                         first=first + number * count,
                         count=count,
                         gap_s=(0.2, max(0.2, longest_gap)),
-                        seed=number + 1,
+                        seed=seed + number,
                         progress=lambda done, all_rows, _: line.step("rows", done, all_rows),
                     )
                 )
