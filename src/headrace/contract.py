@@ -83,7 +83,7 @@ class Column:
         conversion: how its values travel. A masked column is `TEXT`.
         nullable: whether NULL can occur.
         mask: how it is hidden, if it is.
-        index: the Pinot index asked for: `inverted`, `range`, `bloom`, `json`, `text`, or none.
+        index: the Pinot index asked for: `inverted`, `range`, `bloom`, or none.
     """
 
     name: str

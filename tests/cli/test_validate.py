@@ -111,7 +111,7 @@ tables:
     exclude: [notes]
     mask: {email: hash, iban: redact}
     partitions: 4
-    indexes: {country: inverted, placed_at: range, email: bloom, extra: json, text: text}
+    indexes: {country: inverted, placed_at: range, email: bloom, extra: none}
     retention: {time: 7d, size: 10GB}
     flush_rows: 500000
 engines:

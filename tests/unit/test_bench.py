@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import typer
 
 from headrace.cli import bench_answers, output
 from headrace.cli.bench_answers import Both
 from headrace.cli.bench_commands import bench_project
+from headrace.errors import ExitCode
 from headrace.verify.bulk import Arrival
 from headrace.verify.freshness import Distribution, Measurement
 from headrace.verify.one_project import Commands, OneProject, write_lines
@@ -33,6 +36,14 @@ def json_wanted(told_to_people: None) -> Iterator[None]:
     output.want_json(False)
 
 
+@contextmanager
+def not_reached() -> Iterator[None]:
+    """The command ends with the code for what was not reached, after all that it had to say."""
+    with pytest.raises(typer.Exit) as ended:
+        yield
+    assert ended.value.exit_code == ExitCode.OBJECTIVE_MISSED
+
+
 def both(alone_s: float, whole_s: float) -> Both:
     others = Distribution.of([12.0, 14_000.0])
     return Both(Arrival(500_000, 3.0, alone_s), Arrival(500_000, 3.0, whole_s), others)
@@ -50,7 +61,8 @@ def test_csv_is_compared_with_the_connector_alone_fed_from_csv() -> None:
 
 def test_a_share_of_csv_that_is_not_reached_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     runs = [bench_answers.bulk_figures(both(10, 12), both(10, 13)) for _ in range(3)]
-    bench_answers.answer_bulk(500_000, runs)
+    with not_reached():
+        bench_answers.answer_bulk(500_000, runs)
     told = capsys.readouterr().out.splitlines()
     missed = [line for line in told if "not reached" in line]
     assert missed == ["not reached: load csv, share of the connector alone 0.769 (at least 0.8)"]
@@ -72,8 +84,16 @@ def test_freshness_at_the_gaps_it_is_asked_for_is_held_to_its_objectives(
 
 def test_a_load_without_commits_of_segments_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
     found = {**Distribution.of([40.0, 90.0]).as_dict(), "segment_commits": 1, "changes_per_s": 2000}
-    bench_answers.answer_sustained(2000, 600, 60, [found], [40.0, 90.0])
+    with not_reached():
+        bench_answers.answer_sustained(2000, 600, 60, [found], [40.0, 90.0])
     assert "not reached: segment commits 1 (at least 2)" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.usefixtures("json_wanted")
+def test_what_is_missed_ends_the_document_with_the_same_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with not_reached():
+        bench_answers.answer_bulk(500_000, [bench_answers.bulk_figures(both(10, 12), both(10, 13))])
+    assert json.loads(capsys.readouterr().out)["objectives"]["csv_share"]["reached"] is False
 
 
 @pytest.mark.usefixtures("json_wanted")
@@ -83,7 +103,8 @@ def test_fewer_rows_are_held_to_no_objective(capsys: pytest.CaptureFixture[str])
 
 
 def test_every_run_of_a_project_is_shown_beside_what_should_be(capsys: pytest.CaptureFixture[str]) -> None:
-    bench_project.answer([project(15.5, {**ENGINES}), project(15.5, {**ENGINES})], None)
+    with not_reached():
+        bench_project.answer([project(15.5, {**ENGINES}), project(15.5, {**ENGINES})], None)
     told = capsys.readouterr().out.splitlines()
     assert any("plan with nothing to do" in line and "at most 3 s" in line for line in told)
     assert "not reached: verify 15.5 s (at most 15 s)" in told

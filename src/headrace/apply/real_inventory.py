@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headrace.apply.contracts import refused
+from headrace.apply.owner import folder_id
 from headrace.apply.source_sessions import SourceSessions
 from headrace.apply.systems import Catalogue, PublicationState
 from headrace.contract import TableContract, ViewContract
@@ -20,7 +21,7 @@ from headrace.hops.source.catalog import contracts
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.preflight import preflight
 from headrace.hops.source.relations import read_tables
-from headrace.hops.source.resource import read_publications
+from headrace.hops.source.resource import check_owner, read_publications
 from headrace.hops.source.slot import read_slots
 from headrace.hops.topic import marks
 from headrace.hops.topic.client import KafkaClient
@@ -70,13 +71,15 @@ class RealInventory:
         return {n: SlotStatus.LOST if slot.lost else SlotStatus.USABLE for n, slot in numbered.items()}
 
     def publications(self) -> Mapping[int, PublicationState]:
+        """As they are; HeadraceError `project-taken` when another folder's project made one of them."""
         prefix = f"headrace_{self._project}_"
-        found = self._source.run(lambda client: read_publications(client, prefix))
-        return {
-            number: PublicationState(state.tables, state.publishes_all)
-            for state in found
-            if (number := _number(prefix, state.name)) is not None
-        }
+        found: dict[int, PublicationState] = {}
+        for state in self._source.run(lambda client: read_publications(client, prefix)):
+            number = _number(prefix, state.name)
+            if number is not None:
+                check_owner(state, folder_id(self._folder))
+                found[number] = PublicationState(state.tables, state.publishes_all)
+        return found
 
     def connectors(self) -> Mapping[int, tuple[TableName, ...]]:
         found: dict[int, tuple[TableName, ...]] = {}

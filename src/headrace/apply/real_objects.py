@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from headrace.apply.mask_key import FILE_NAME, MaskKey
+from headrace.apply.owner import folder_id
 from headrace.apply.source_sessions import SourceResource, SourceSessions
 from headrace.contract import Mask, TableContract
 from headrace.endpoints import Endpoints
@@ -40,6 +41,7 @@ class RealObjects:
         pinot: PinotClient,
     ) -> None:
         self._endpoints = endpoints
+        self._folder = folder
         self._mask_key = MaskKey(folder)
         inside = endpoints.inside
         self._mask_key_path = (
@@ -54,7 +56,10 @@ class RealObjects:
         return SourceResource(self._source, lambda client: ReplicaIdentity(client, table, before))
 
     def publication(self, names: CaptureNames, contracts: Sequence[TableContract]) -> Resource:
-        return SourceResource(self._source, lambda client: Publication(client, names.publication, contracts))
+        owner = folder_id(self._folder)
+        return SourceResource(
+            self._source, lambda client: Publication(client, names.publication, contracts, owner)
+        )
 
     def slot(self, names: CaptureNames) -> Resource:
         return SourceResource(self._source, lambda client: SlotResource(client, names.slot))

@@ -36,6 +36,7 @@ def bench() -> None:
     """Measure freshness and throughput on engines started for it, removed afterwards.
 
     Nothing of your own project is touched. The numbers are of this machine as it is now: see the load shown.
+    Exits with 4 when one that was measured in full is not what it should be on two processors.
     """
 
 

@@ -84,6 +84,7 @@ def answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int
                 "times_fresher_p50": fresher,
             },
         )
+        bench_objectives.end(objectives, numbers)
         return
     output.answer(f"commit to the first query that sees the row, ms, behind {warm} rows of warming up")
     show(medians)
@@ -93,6 +94,7 @@ def answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int
     if fresher is not None:
         output.answer(f"\n{fresher} times fresher than the same path at stock settings (p50)")
     bench_objectives.tell(objectives, numbers)
+    bench_objectives.end(objectives, numbers)
 
 
 def answer_sustained(
@@ -112,6 +114,7 @@ def answer_sustained(
             {"rate": rate, "seconds": seconds, "warm_up_s": warm_up_s},
             {"medians": medians, **told},
         )
+        bench_objectives.end(objectives, medians)
         return
     output.answer(
         f"{rate:,.0f} changes a second for {seconds:,.0f} s, half of them updates,"
@@ -125,6 +128,7 @@ def answer_sustained(
     )
     _plot(times_ms)
     bench_objectives.tell(objectives, medians)
+    bench_objectives.end(objectives, medians)
 
 
 def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
@@ -134,6 +138,7 @@ def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
     if output.json_wanted():
         told = {"objectives": bench_objectives.document(objectives, medians), "runs": list(runs)}
         answer_json("bulk", {"rows": rows}, {"medians": medians, **told})
+        bench_objectives.end(objectives, medians)
         return
     output.answer(f"{rows:,} rows of 8 columns in one transaction, from its commit to the last one")
     output.answer(f"medians of {len(runs)}, rows/s; shares are of what stands in one run")
@@ -148,6 +153,7 @@ def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
             p50, longest = (float(str(medians[f"{prefix}others_{part}_ms"])) for part in ("p50", "max"))
             output.answer(f"another table during {way}: p50 {p50:,.0f} ms, at most {longest:,.0f} ms")
     bench_objectives.tell(objectives, medians)
+    bench_objectives.end(objectives, medians)
 
 
 def _of_a_way(found: Mapping[str, object], prefix: str) -> tuple[int, int, float]:

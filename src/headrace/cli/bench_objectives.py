@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import typer
+
 from headrace.cli import output
+from headrace.errors import ExitCode
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,9 @@ def tell(objectives: Sequence[Objective], medians: Mapping[str, object]) -> None
         if reached is not None:
             found = f"{medians[one.number]:,g} {one.unit}".rstrip()
             output.answer(f"{'reached' if reached else 'not reached'}: {one.what} {found} ({one})")
+
+
+def end(objectives: Sequence[Objective], medians: Mapping[str, object]) -> None:
+    """End the command with exit code 4 when a number that was measured is not what it should be."""
+    if any(one.reached(medians) is False for one in objectives):
+        raise typer.Exit(int(ExitCode.OBJECTIVE_MISSED))

@@ -94,6 +94,7 @@ def answer(runs: Sequence[Mapping[str, object]], csv: Path | None) -> None:
                 "runs": list(runs),
             },
         )
+        bench_objectives.end(objectives, medians)
         return
     output.answer(
         f"fresh projects, a table of {rows:,} rows; medians of {len(runs)}, in seconds and GB (PSS)"
@@ -115,6 +116,7 @@ def answer(runs: Sequence[Mapping[str, object]], csv: Path | None) -> None:
     names = [name for _, name in told]
     output.answer(output.table(names, [[run[name] for name in names] for run in runs]))
     bench_objectives.tell(objectives, medians)
+    bench_objectives.end(objectives, medians)
 
 
 def _parts(run: Mapping[str, object]) -> Mapping[str, object]:

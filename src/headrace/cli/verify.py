@@ -54,7 +54,7 @@ def verify(
     if json:
         output.answer_json(as_document(verdicts, show_values))
     else:
-        _print(verdicts, show_values)
+        show(verdicts, show_values)
     if not exact:
         raise typer.Exit(int(ExitCode.DATA_DIFFER))
 
@@ -105,7 +105,8 @@ def _difference(difference: Difference, show_values: bool) -> dict[str, object]:
     return found
 
 
-def _print(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
+def show(verdicts: Sequence[TableVerdict], show_values: bool) -> None:
+    """Print a line for every table, then what differs, by key and column; values only when asked for."""
     from headrace.verify.verdict import Fault
 
     # What never happens in Pinot's normal course takes no room beside a table's name.

@@ -34,7 +34,7 @@ from headrace.spec.places import Places
 from headrace.spec.table_list import tables_as_mapping
 from headrace.spec.view_list import views_as_mapping
 
-Index = Literal["inverted", "range", "bloom", "json", "text"]
+Index = Literal["inverted", "range", "bloom"]
 TableIndex = Literal[Index, "none"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 JvmEngine = Literal["zookeeper", "kafka", "connect", "pinot", "spark"]

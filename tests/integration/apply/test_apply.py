@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import headrace
+from headrace.apply.owner import FILE_NAME as FOLDER_ID
 from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
 from headrace.hops.serve.client import PinotClient
@@ -200,10 +201,10 @@ def test_a_saved_plan_is_refused_once_the_world_moved(project: RunningProject, t
 
 def test_two_applies_at_once_do_not_meet(project: RunningProject) -> None:
     opened = project.declare("orders")
+    new = project.journal()
     other = project.command("apply", "--yes")
     deadline = time.monotonic() + 30
-    known = len(project.journal())
-    while len(project.journal()) == known and time.monotonic() < deadline:
+    while not new() and time.monotonic() < deadline:
         time.sleep(0.01)
     with pytest.raises(HeadraceError) as caught:
         opened.apply()
@@ -260,9 +261,9 @@ def test_an_apply_killed_after_each_action_ends_the_same(project: RunningProject
 
 def test_an_apply_that_is_interrupted_says_so_and_goes_on(project: RunningProject) -> None:
     project.declare("orders")
-    known = len(project.journal())
+    new = project.journal()
     process = project.command("apply", "--yes")
-    while not any(line.get("stage") == "prove" for line in project.journal()[known:]):
+    while not any(line.get("stage") == "prove" for line in new()):
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
@@ -297,6 +298,26 @@ def test_destroy_leaves_postgres_as_it_was(project: RunningProject) -> None:
         assert opened.destruction().empty
     finally:
         project.execute("DROP PUBLICATION somebody")
+
+
+def test_another_folder_with_the_same_name_touches_nothing(project: RunningProject) -> None:
+    """Somebody copies headrace.yaml: the id that tells the folders apart is not in it."""
+    opened = project.declare("orders")
+    opened.apply()
+    before = project.catalogue()
+    [slot] = opened.overview().slots
+    kept = project.directory / ".headrace" / FOLDER_ID
+    mine = kept.rename(kept.with_suffix(".mine"))
+    try:
+        for command in (("plan",), ("apply", "--yes"), ("destroy", "--yes")):
+            code, answer = project.run(*command, "--json")
+            assert code == 1
+            assert json.loads(answer)["errors"][0]["code"] == "project-taken"
+    finally:
+        mine.replace(kept)
+    assert project.catalogue() == before
+    assert [one.active for one in opened.overview().slots if one.name == slot.name] == [True]
+    assert opened.plan().empty
 
 
 def test_destroy_works_half_way_too(project: RunningProject) -> None:

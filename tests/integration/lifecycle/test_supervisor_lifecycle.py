@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,6 +55,25 @@ def test_starts_in_order_of_dependency_and_stops_in_reverse(project: SmallProjec
     assert project.events("stopping")[-1] == "store"
     assert project.alive() == []
     assert {record.state for record in read_engines(project.folder).engines} == {EngineState.STOPPED}
+
+
+def test_what_waits_for_nobody_starts_at_once(project: SmallProject) -> None:
+    slow = {"arguments": ["--delay-s", "3"]}
+    project.describe(one=slow, two=slow)
+    project.up()
+    lines = [line.split() for line in (project.directory / "events.log").read_text().splitlines()]
+    assert [what for _, _, what, _ in lines] == ["started", "started", "serving", "serving"]
+
+
+def test_nothing_is_started_on_a_full_disk(project: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.describe(**THREE)
+    usage = shutil.disk_usage(project.directory)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 * 1024**2))
+    with pytest.raises(HeadraceError) as caught:
+        project.up()
+    assert (caught.value.code, caught.value.hint) == ("disk-full", "free some space")
+    assert "only 10 MB are free" in caught.value.summary
+    assert project.alive() == []
 
 
 def test_second_up_does_nothing(project: SmallProject) -> None:

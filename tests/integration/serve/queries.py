@@ -181,8 +181,7 @@ _OWN = [
 
 def fixed() -> list[str]:
     """Each atom and its negation, each aggregate, each grouping once."""
-    found = [f"SELECT id FROM {{t}} WHERE {atom}" for atom in _ATOMS]
-    found += [f"SELECT COUNT(*) FROM {{t}} WHERE NOT ({atom})" for atom in _ATOMS]
+    found = conditions()
     found += [f"SELECT {aggregate} FROM {{t}}" for aggregate in _AGGREGATES]
     found += [f"SELECT {aggregate} FROM {{t}} WHERE id < 0" for aggregate in _AGGREGATES]
     found += [f"SELECT {aggregate} FROM {{t}} WHERE qty IS NULL" for aggregate in _AGGREGATES]
@@ -191,6 +190,12 @@ def fixed() -> list[str]:
     found += [selection.replace("__W__", "TRUE") for selection in _SELECTIONS]
     found += _OWN
     return found
+
+
+def conditions() -> list[str]:
+    """Each atom and its negation once."""
+    found = [f"SELECT id FROM {{t}} WHERE {atom}" for atom in _ATOMS]
+    return found + [f"SELECT COUNT(*) FROM {{t}} WHERE NOT ({atom})" for atom in _ATOMS]
 
 
 def draw(source: random.Random) -> str:

@@ -1,25 +1,28 @@
 """`headrace query` against PostgreSQL, the same SQL on the same random rows: the answers must be equal.
 
-Asked while all rows are in the consuming segment, again after a commit, and again with some rows replaced, on
-a table without indexes and on one with all of them.
+Asked while all rows are in the consuming segment, again after a commit, and again with some rows replaced;
+the conditions also with every kind of index on every column.
 """
 
 from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.hops.serve.query import QueryClient, QueryResult
+from headrace.spec.model import Index
 from tests.integration.serve.pairs import Pair, open_pair
-from tests.integration.serve.queries import draw, fixed
+from tests.integration.serve.queries import conditions, draw, fixed
 
 pytestmark = pytest.mark.engines
 
@@ -61,6 +64,10 @@ class Asked:
     def postgres_answer(self, query: str) -> list[tuple[object, ...]]:
         with self.pair.connection.cursor() as cursor:
             return cursor.execute(query.encode()).fetchall()
+
+    def compare_all(self, queries: Sequence[str]) -> None:
+        for query in queries:
+            self.compare(query)
 
     def compare(self, query: str) -> None:
         expected = self.postgres_answer(query)
@@ -118,28 +125,36 @@ def random_row(source: random.Random, number: int) -> dict[str, object]:
     }
 
 
-@pytest.fixture(params=["indexed", "bare"])
-def asked(request: pytest.FixtureRequest, engines: Endpoints) -> Iterator[Asked]:
-    columns = (
-        COLUMNS if request.param == "indexed" else tuple(replace(column, index=None) for column in COLUMNS)
-    )
+@contextmanager
+def asked(engines: Endpoints, columns: tuple[Column, ...]) -> Iterator[Asked]:
     with open_pair(engines, f"logic_{uuid.uuid4().hex[:8]}", columns) as pair:
         yield Asked(pair, QueryClient(pair.pinot, pair.project))
 
 
-def test_equal_to_postgres_before_and_after_commits(asked: Asked) -> None:
+def test_equal_to_postgres_before_and_after_commits(engines: Endpoints) -> None:
     seed = random.randrange(10**9)
     print(f"seed {seed}")
-    source, pair = random.Random(seed), asked.pair
-    pair.put("c", [random_row(source, number) for number in range(ROWS)])
-    queries = [query.format(t=pair.name) for query in fixed()]
-    queries += [draw(source).format(t=pair.name) for _ in range(QUERIES)]
-    for query in queries:
-        asked.compare(query)
-    pair.commit()
-    for query in queries:
-        asked.compare(query)
-    pair.put("u", [random_row(source, number) for number in source.sample(range(ROWS), 60)])
-    pair.put("d", [random_row(source, number) for number in source.sample(range(ROWS), 20)])
-    for query in queries:
-        asked.compare(query)
+    source = random.Random(seed)
+    with asked(engines, COLUMNS) as both:
+        pair = both.pair
+        pair.put("c", [random_row(source, number) for number in range(ROWS)])
+        queries = [query.format(t=pair.name) for query in fixed()]
+        queries += [draw(source).format(t=pair.name) for _ in range(QUERIES)]
+        both.compare_all(queries)
+        pair.commit()
+        both.compare_all(queries)
+        pair.put("u", [random_row(source, number) for number in source.sample(range(ROWS), 60)])
+        pair.put("d", [random_row(source, number) for number in source.sample(range(ROWS), 20)])
+        both.compare_all(queries)
+
+
+@pytest.mark.parametrize("kind", [None, *get_args(Index)])
+def test_no_index_on_any_column_changes_an_answer(engines: Endpoints, kind: str | None) -> None:
+    """Segments have other indexes before they are committed, and none of them knows of NULL."""
+    source = random.Random(7)
+    with asked(engines, tuple(replace(column, index=kind) for column in COLUMNS)) as both:
+        both.pair.put("c", [random_row(source, number) for number in range(ROWS)])
+        queries = [query.format(t=both.pair.name) for query in conditions()]
+        both.compare_all(queries)
+        both.pair.commit()
+        both.compare_all(queries)

@@ -33,6 +33,9 @@ BINARIES = {
     "15": DEBIAN_15,
     **({version: Path(MORE) / version / "bin" for version in ("14", "16", "17")} if MORE else {}),
 }
+OWNER = "0f" * 16
+"""The id of a project folder, as a publication says it."""
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

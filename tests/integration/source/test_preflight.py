@@ -22,7 +22,7 @@ from headrace.hops.source.resource import Publication, ReplicaIdentity
 from headrace.hops.source.slot import drop_slot
 from headrace.names import TableName
 from tests.integration.source import servers
-from tests.integration.source.servers import Server
+from tests.integration.source.servers import OWNER, Server
 
 T = TableName("public", "t")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -200,7 +200,7 @@ def test_grants_are_enough_and_no_more(server: Server, owner: str, asked: bool) 
         with SourceClient.connect(mine) as client:
             contracts = [TableContract(table, table.table, ("id",), ()) for table in tables]
             identities = [ReplicaIdentity(client, table, "default") for table in tables]
-            for resource in (*identities, Publication(client, "headrace_shop_1", contracts)):
+            for resource in (*identities, Publication(client, "headrace_shop_1", contracts, OWNER)):
                 resource.apply()
                 assert resource.read() == resource.desired
             assert client.value("SELECT count(*) FROM t") == 1
@@ -211,7 +211,7 @@ def test_grants_are_enough_and_no_more(server: Server, owner: str, asked: bool) 
                     client.execute(forbidden)  # pyright: ignore[reportArgumentType]
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 client.execute("SET ROLE admin")
-            Publication(client, "headrace_shop_1", contracts).delete()
+            Publication(client, "headrace_shop_1", contracts, OWNER).delete()
             for resource in identities:
                 resource.delete()
                 assert resource.read() == {"identity": "default"}
@@ -235,7 +235,7 @@ def test_without_grants_the_failures_say_what_to_do(server: Server) -> None:
     with SourceClient.connect(mine) as client:
         for resource, code in (
             (ReplicaIdentity(client, T), "source-not-owner"),
-            (Publication(client, "headrace_shop_1", [contract]), "source-no-publication-right"),
+            (Publication(client, "headrace_shop_1", [contract], OWNER), "source-no-publication-right"),
         ):
             with pytest.raises(HeadraceError) as caught:
                 resource.apply()

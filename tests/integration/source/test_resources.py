@@ -22,6 +22,7 @@ from headrace.hops.source.resource import Publication, ReplicaIdentity, read_pub
 from headrace.hops.source.slot import SlotResource, drop_slot, read_slot
 from headrace.names import TableName
 from headrace.plan.resource import Resource
+from tests.integration.source.servers import OWNER
 
 
 def contract(*names: str) -> list[TableContract]:
@@ -115,13 +116,13 @@ def test_publication(client: SourceClient) -> None:
     client.execute(
         'CREATE TABLE a (id int PRIMARY KEY); CREATE SCHEMA s; CREATE TABLE s."Ä b" (id int PRIMARY KEY)'
     )
-    resource = Publication(client, "headrace_shop_1", contract("a", "s.Ä b"))
+    resource = Publication(client, "headrace_shop_1", contract("a", "s.Ä b"), OWNER)
     keeps_the_promise(resource, resource.read)
 
 
 def test_publication_drift_is_seen_and_reverted(client: SourceClient) -> None:
     client.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
-    resource = Publication(client, "headrace_shop_1", contract("a"))
+    resource = Publication(client, "headrace_shop_1", contract("a"), OWNER)
     resource.apply()
     tampering = [
         "ALTER PUBLICATION headrace_shop_1 ADD TABLE b",
@@ -148,10 +149,23 @@ def test_publication_drift_is_seen_and_reverted(client: SourceClient) -> None:
 
 def test_publication_loses_a_table(client: SourceClient) -> None:
     client.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
-    Publication(client, "headrace_shop_1", contract("a", "b")).apply()
-    smaller = Publication(client, "headrace_shop_1", contract("b"))
+    Publication(client, "headrace_shop_1", contract("a", "b"), OWNER).apply()
+    smaller = Publication(client, "headrace_shop_1", contract("b"), OWNER)
     smaller.apply()
     assert smaller.read() == {"tables": ["public.b"], "publishes_all": True}
+
+
+def test_a_publication_of_another_folder_is_never_changed(client: SourceClient) -> None:
+    client.execute("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
+    Publication(client, "headrace_shop_1", contract("a"), OWNER).apply()
+    [before] = read_publications(client, "headrace_shop_1")
+    assert before.owner == OWNER
+    with pytest.raises(HeadraceError) as caught:
+        Publication(client, "headrace_shop_1", contract("b"), "1e" * 16).apply()
+    assert caught.value.code == "project-taken"
+    assert read_publications(client, "headrace_shop_1") == [before]
+    client.execute("COMMENT ON PUBLICATION headrace_shop_1 IS NULL")  # somebody's cleaning up: anybody's
+    Publication(client, "headrace_shop_1", contract("b"), OWNER).apply()
 
 
 def test_writes_go_on_with_generated_columns(client: SourceClient) -> None:
@@ -160,7 +174,7 @@ def test_writes_go_on_with_generated_columns(client: SourceClient) -> None:
         "INSERT INTO t VALUES (1, 1)"
     )
     ReplicaIdentity(client, TableName("public", "t")).apply()
-    Publication(client, "headrace_shop_1", contract("t")).apply()
+    Publication(client, "headrace_shop_1", contract("t"), OWNER).apply()
     client.execute("UPDATE t SET v = 2; DELETE FROM t")
 
 

@@ -16,6 +16,7 @@ from headrace.hops.source.client import SourceClient
 from headrace.hops.source.resource import Publication, read_publications, unpublish
 from headrace.hops.source.slot import drop_slot
 from headrace.names import TableName
+from tests.integration.source.servers import OWNER
 
 NAME = "headrace_unpublish_1"
 TABLE = TableName("public", "t")
@@ -36,7 +37,7 @@ def published(client: SourceClient, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "CREATE TABLE leaf PARTITION OF t FOR VALUES FROM (0) TO (99); CREATE TABLE u (id int PRIMARY KEY)"
     )
     contracts = [TableContract(TableName("public", name), name, ("id",), ()) for name in ("t", "u")]
-    Publication(client, NAME, contracts).apply()
+    Publication(client, NAME, contracts, OWNER).apply()
     client.execute(f"SELECT pg_create_logical_replication_slot('{NAME}', 'pgoutput')")  # pyright: ignore[reportArgumentType]
     yield client
     drop_slot(client, NAME)

@@ -14,7 +14,7 @@ from headrace.hops.source.resource import Publication, ReplicaIdentity
 from headrace.hops.source.slot import drop_slot
 from headrace.hops.source.watch import CatalogueWatch, Change
 from headrace.names import TableName
-from tests.integration.source.servers import Server
+from tests.integration.source.servers import OWNER, Server
 
 T = TableName("public", "t")
 PUBLICATION = "headrace_shop_1"
@@ -23,7 +23,7 @@ COLUMNS = (Column("id", "integer", Conversion.INT, False), Column("n", "numeric(
 
 def watched(client: SourceClient, contract: TableContract) -> CatalogueWatch:
     ReplicaIdentity(client, contract.table).apply()
-    Publication(client, PUBLICATION, [contract]).apply()
+    Publication(client, PUBLICATION, [contract], OWNER).apply()
     watch = CatalogueWatch({PUBLICATION: [contract]})
     assert watch.findings(client) == []
     return watch

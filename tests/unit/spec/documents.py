@@ -37,9 +37,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "retention": draw(st.fixed_dictionaries({}, optional={"time": durations, "size": sizes})),
         "exclude": excluded,
         "mask": {name: draw(st.sampled_from(["hash", "redact"])) for name in masked},
-        "indexes": {
-            name: draw(st.sampled_from(["inverted", "range", "bloom", "json", "text"])) for name in indexed
-        },
+        "indexes": {name: draw(st.sampled_from(["inverted", "range", "bloom", "none"])) for name in indexed},
     }
     if key:
         made["key"] = key

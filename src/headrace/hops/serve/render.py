@@ -202,8 +202,6 @@ def _indexing(contract: TableContract, names: GenerationNames, place: Placement)
         document["rangeIndexColumns"] = by_index["range"]
     if "bloom" in by_index:
         document["bloomFilterColumns"] = by_index["bloom"]
-    if "json" in by_index:
-        document["jsonIndexColumns"] = by_index["json"]
     return document
 
 
@@ -251,12 +249,10 @@ def _field_configs(contract: TableContract) -> list[dict[str, object]]:
                 {
                     "name": column.name,
                     "encodingType": "RAW",
-                    "indexTypes": ["TEXT"] if column.index == "text" else [],
+                    "indexTypes": [],
                     "properties": {"rawIndexWriterVersion": "3", "deriveNumDocsPerChunkForRawIndex": "true"},
                 }
             )
-        elif column.index == "text":
-            found.append({"name": column.name, "encodingType": "DICTIONARY", "indexTypes": ["TEXT"]})
     return found
 
 

@@ -24,7 +24,6 @@ from headrace.hops.serve.dialect import (
     as_text,
     coerce,
     comparable,
-    constant_sql,
     mark,
     present,
     present_in_case,
@@ -133,7 +132,7 @@ class Conditions:
         if isinstance(node, exp.RegexpLike | exp.RegexpILike):
             raise unsupported("a regular expression", "LIKE works: name LIKE 'A%' for name ~ '^A'")
         if isinstance(node, exp.Anonymous):
-            return self._function(node, wanted)
+            raise unsupported(f"the condition {str(node.this).upper()}")
         raise unsupported(f"the condition `{node.key}`")
 
     def _comparison(self, left: Node, operator: str, right: Node, wanted: bool) -> str:
@@ -243,17 +242,6 @@ class Conditions:
         found = self._compare(one, "=" if same else "<>", other)
         held = all_of([found, self._present(one.nulls)])
         return held if same else any_of([held, null])
-
-    def _function(self, node: exp.Anonymous, wanted: bool) -> str:
-        """Pinot's own boolean functions, which need an index."""
-        name = str(node.this).upper()
-        if name not in {"TEXT_MATCH", "JSON_MATCH"} or self.inside_case or len(node.expressions) != 2:
-            raise unsupported(f"the condition {name}")
-        one, pattern = self.scalar(node.expressions[0]), self.scalar(node.expressions[1])
-        if one.column is None or not pattern.literal:
-            raise unsupported(f"{name} on anything but a column and a constant")
-        called = f"{name}({one.sql}, {constant_sql(pattern)})"
-        return all_of([called if wanted else f"NOT ({called})", self._present(one.nulls)])
 
 
 def like_pattern(pattern: str) -> str:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from headrace.contract import TableContract
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, Where
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.locking import alter, not_owner, quoted
 from headrace.hops.source.refusal import without_values
@@ -47,7 +47,7 @@ SELECT count(*) FROM pg_publication_tables p
 """
 
 _PUBLICATION = """
-SELECT to_jsonb(p) AS publication,
+SELECT to_jsonb(p) AS publication, obj_description(p.oid, 'pg_publication') AS comment,
        ARRAY(SELECT n.nspname || '.' || c.relname FROM pg_publication_rel r
                JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
               WHERE r.prpubid = p.oid ORDER BY 1) AS tables,
@@ -58,6 +58,8 @@ SELECT to_jsonb(p) AS publication,
   FROM pg_publication p WHERE starts_with(p.pubname, %s)
  ORDER BY p.pubname
 """
+
+_OWNER = re.compile(r"made by headrace for the project folder ([0-9a-f]{32})")
 
 _WHOLE_SCHEMAS = "EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid)"
 
@@ -146,11 +148,13 @@ class PublicationState:
         publishes_all: it lets inserts, updates, deletes and truncates of these tables and no others pass,
             unfiltered, through the root of partitioned tables, with stored generated columns where the server
             can (18 and newer).
+        owner: the id of the project folder that made it, None where its comment does not say.
     """
 
     name: str
     tables: tuple[TableName, ...]
     publishes_all: bool
+    owner: str | None
 
 
 def read_publications(client: SourceClient, prefix: str) -> list[PublicationState]:
@@ -162,9 +166,29 @@ def read_publications(client: SourceClient, prefix: str) -> list[PublicationStat
             name=row["publication"]["pubname"],
             tables=tuple(sorted(TableName.parse(name) for name in row["tables"])),
             publishes_all=not row["narrowed"] and not row["widened"] and _passes_all(row["publication"]),
+            owner=match[1] if (match := _OWNER.search(row["comment"] or "")) else None,
         )
         for row in client.rows(query, (prefix,))
     ]
+
+
+def check_owner(publication: PublicationState, owner: str) -> None:
+    """Raise HeadraceError unless this project folder made the publication; one without an owner is anybody's.
+
+    Args:
+        owner: the id of this folder.
+    """
+    if publication.owner in (None, owner):
+        return
+    name = publication.name
+    raise HeadraceError(
+        "project-taken",
+        "another folder has a project of this name on this database; nothing of it is touched",
+        cause=f"the publication {name} was made for the project folder {publication.owner}",
+        hint="give this project another name; or, if that folder is gone for good, remove what it left:"
+        f" SELECT pg_drop_replication_slot('{name}'); DROP PUBLICATION {name}",
+        where=Where(address=f"publication:{name}"),
+    )
 
 
 def _publication(client: SourceClient, name: str) -> PublicationState | None:
@@ -181,12 +205,21 @@ class Publication:
 
     On PostgreSQL 18 stored generated columns are published too: without them every UPDATE of such a table
     with REPLICA IDENTITY FULL fails. The connector leaves them out.
+
+    Args:
+        client: a session.
+        name: of the publication.
+        contracts: the tables.
+        owner: the id of the project folder, which its comment says from the moment it is there.
     """
 
-    def __init__(self, client: SourceClient, name: str, contracts: Sequence[TableContract]) -> None:
+    def __init__(
+        self, client: SourceClient, name: str, contracts: Sequence[TableContract], owner: str
+    ) -> None:
         self._client = client
         self._name = name
         self._tables = sorted(contract.table for contract in contracts)
+        self._owner = owner
 
     @property
     def address(self) -> str:
@@ -209,11 +242,14 @@ class Publication:
         tables = sql.SQL(", ").join(quoted(table) for table in self._tables)
         options = self._options()
         try:
-            if found is None:
-                form = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})")
-                self._client.execute(form.format(name, tables, options))
-                return
             with self._client.transaction():
+                if found is None:
+                    form = sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})")
+                    self._client.execute(form.format(name, tables, options))
+                    says = sql.Literal(f"made by headrace for the project folder {self._owner}")
+                    self._client.execute(sql.SQL("COMMENT ON PUBLICATION {} IS {}").format(name, says))
+                    return
+                check_owner(found, self._owner)
                 self._client.execute(sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(name, tables))
                 self._client.execute(sql.SQL("ALTER PUBLICATION {} SET ({})").format(name, options))
         except psycopg.errors.InsufficientPrivilege as error:
