@@ -34,6 +34,7 @@ class SourceAddress:
             "password": self.password,
             "sslmode": self.sslmode,
             "application_name": "headrace",
+            "client_encoding": "UTF8",  # whatever the database, the role or the environment prefer
         }
         if self.sslrootcert:
             settings["sslrootcert"] = self.sslrootcert

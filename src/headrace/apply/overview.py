@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import HeadraceError
 from headrace.hops.source.client import SourceClient
-from headrace.observe.log_watch import standing
 from headrace.observe.slots import SlotWal, slot_wal
 from headrace.observe.tables import TableStatus, table_status
+from headrace.observe.told import not_looked_at, standing
 
 if TYPE_CHECKING:
     from headrace.apply.project import Project
@@ -53,9 +53,9 @@ def overview(project: Project, *, tables: bool = True) -> Overview:
 
 
 def _tables(project: Project) -> tuple[TableStatus, ...]:
-    alerts = standing(project.directory)
+    alerts, unknown = standing(project.directory), not_looked_at(project.directory)
     with project.connections() as connections:
-        return tuple(table_status(project.name, connections.pinot, connections.kafka, alerts))
+        return tuple(table_status(project.name, connections.pinot, connections.kafka, alerts, unknown))
 
 
 def _slots(project: Project) -> tuple[SlotWal, ...]:

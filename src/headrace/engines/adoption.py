@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -31,13 +33,39 @@ def live_engines(folder: ProjectFolder) -> dict[str, ProcessIdentity]:
     return alive
 
 
+@dataclass(frozen=True)
+class Unwanted:
+    """A live engine that belongs to the project no more, and how it is asked to stop."""
+
+    name: str
+    process: ProcessIdentity
+    stop_signal: signal.Signals
+    stop_timeout_s: float
+
+    def stop(self) -> None:
+        _log.info("stopping an engine that is not wanted any more", engine=self.name)
+        terminate(self.process, stop_signal=self.stop_signal, timeout_s=self.stop_timeout_s)
+
+
+def unwanted(folder: ProjectFolder, services: Sequence[Service]) -> list[Unwanted]:
+    """The live engines that are not among the services."""
+    before = {record.name: record for record in read_engines(folder).engines}
+    found: list[Unwanted] = []
+    for name, process in live_engines(folder).items():
+        if name in {service.name for service in services}:
+            continue
+        record = before.get(name)
+        if record is None:  # its supervisor was killed before it could write anything down
+            found.append(Unwanted(name, process, signal.SIGTERM, 20.0))
+        else:
+            found.append(Unwanted(name, process, signal.Signals(record.stop_signal), record.stop_timeout_s))
+    return found
+
+
 def adopt(folder: ProjectFolder, services: Sequence[Service]) -> list[EngineRecord]:
-    """Records to begin with: live engines are taken over, live ones that are not wanted any more stopped."""
+    """Records to begin with: of the services, those that are alive are taken over."""
     before = {record.name: record for record in read_engines(folder).engines}
     alive = live_engines(folder)
-    for name in alive.keys() - {service.name for service in services}:
-        _log.info("stopping an engine that is not wanted any more", engine=name)
-        terminate(alive.pop(name))
     now = datetime.now(UTC)
     records: list[EngineRecord] = []
     for service in services:

@@ -95,8 +95,10 @@ class JavaProgram:
         """
         temporary = self.data / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)  # what a life that was killed left behind
-        for path in (self.configuration, temporary, self.log.parent):
+        for path in (self.configuration, self.log.parent, self.data):
             path.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)  # it holds rows
+        temporary.mkdir()
         logging = self.configuration / "log4j2.xml"
         compiler_options = self._compiler_options()
         lines = [

@@ -22,7 +22,7 @@ from types import FrameType
 import structlog
 
 from headrace.engines import self_watch
-from headrace.engines.adoption import adopt
+from headrace.engines.adoption import adopt, unwanted
 from headrace.engines.board import Board
 from headrace.engines.folder import ProjectFolder, exclusive
 from headrace.engines.keeper import Keeper
@@ -58,16 +58,18 @@ class Supervisor:
 
     def run(self) -> None:
         """Adopt or start everything, keep it running until `stopping`, then stop it in order."""
+        leaving = unwanted(self.folder, self.services)
         records = adopt(self.folder, self.services)
-        self.board.begin(records)
+        self.board.begin(records)  # from here on it is seen that there is a supervisor
+        for engine in leaving:
+            engine.stop()
         for service, record in zip(self.services, records, strict=True):
             keeper = Keeper(service, self.board, self.request.restart, self.stopping, record.process)
             thread = threading.Thread(target=keeper.run, name=service.name, daemon=True)
             self._keepers.append((keeper, thread))
             thread.start()
         watch = WatchLoop(self.folder, self.stopping)
-        # What an earlier supervisor had to say is of the past.
-        watch.clear()
+        watch.take_over()
         watching = False
         ticks = 0
         while not self.stopping.wait(_TICK_S):

@@ -114,14 +114,17 @@ class CsvReader:
             batch.lines += more.lines
             batch.rows += more.rows
             batch.bad += more.bad
-        if batch.rows and self._dialect.header:
-            if batch.bad and batch.bad[0].line < batch.lines[0]:
-                raise HeadraceError(
-                    "csv-header-unreadable",
-                    "the header cannot be read",
-                    cause=f"line {batch.bad[0].line}: {batch.bad[0].reason}",
-                    hint="check --encoding and --delimiter, or give --no-header",
-                )
+            if batch.bad and not batch.rows:
+                break
+        header = self._dialect.header
+        if batch.bad and (not batch.rows or (header and batch.bad[0].line < batch.lines[0])):
+            raise HeadraceError(
+                "csv-header-unreadable",
+                "the header cannot be read" if header else "no line at the beginning of the file can be read",
+                cause=f"line {batch.bad[0].line}: {batch.bad[0].reason}",
+                hint="check --encoding and --delimiter" + (", or give --no-header" if header else ""),
+            )
+        if batch.rows and header:
             self.columns = tuple(name or "" for name in batch.rows.pop(0))
             batch.lines.pop(0)
         self._pending = batch
@@ -135,6 +138,14 @@ class CsvReader:
             complete, self._rest = data, b""
         else:
             cut = data.rfind(b"\n") + 1
+            if not cut and len(data) > _LONGEST_RECORD_BYTES:
+                raise HeadraceError(
+                    "csv-line-too-long",
+                    f"a line is longer than {_LONGEST_RECORD_BYTES >> 20} MB",
+                    cause=f"it begins as line {self._first_line}, and no line feed comes",
+                    hint="nothing was loaded; check --encoding; lines that end with a carriage return alone:"
+                    " tr '\\r' '\\n' < FILE",
+                )
             complete, self._rest = data[:cut], data[cut:]
         batch = Batch()
         if complete:

@@ -124,11 +124,15 @@ def load_csv(
             options.reject_file or Path(f"{Path(name).name}.rejects.csv"), options.max_rejects
         )
         load = _Load(connection, reader, table, options, rejects)
+        report: LoadReport | None = None
         try:
             with connection.transaction():
-                return load.run(raw, size, started, progress or (lambda _: None))
+                report = load.run(raw, size, started, progress or (lambda _: None))
         except psycopg.Error as error:
+            if report is not None and connection.broken:
+                raise _outcome_unknown(error, report) from error
             raise _refused(error, table) from error
+        return report
 
 
 class _Load:
@@ -240,6 +244,19 @@ def _opened(source: Path | BinaryIO) -> Generator[tuple[BinaryIO, str, int | Non
         ) from error
     with stream:
         yield stream, str(source), source.stat().st_size
+
+
+def _outcome_unknown(error: psycopg.Error, report: LoadReport) -> HeadraceError:
+    """COMMIT was sent and the connection lost before its answer."""
+    again = "run it again: rows with a key that are there already change nothing"
+    look = "look whether the rows are there before you run it again: without a key they would be added twice"
+    return HeadraceError(
+        "load-outcome-unknown",
+        f"the connection was lost while the load into {report.table} was being committed",
+        cause=f"either all of it is there or nothing: {without_values(error)}",
+        hint=again if report.key else look,
+        where=Where(address=f"table:{report.table}"),
+    )
 
 
 def _refused(error: psycopg.Error, table: TableName) -> HeadraceError:

@@ -19,8 +19,8 @@ from headrace.hops.serve.directory import look as look_served
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.source.watch import Change, TableLook, compare, look
-from headrace.observe.log_watch import standing
 from headrace.observe.tables import alerted
+from headrace.observe.told import standing
 from headrace.observe.watch import Alert
 from headrace.observe.watchers import Remembered, changed, read_remembered, remembered_file
 

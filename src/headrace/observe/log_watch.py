@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from headrace.engines.folder import ProjectFolder, write_atomically
-from headrace.engines.watch_loop import read_alerts
+from headrace.engines.folder import write_atomically
 from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.probe import log_lost, positions
@@ -102,13 +101,3 @@ def gone(topic: str, reason: str) -> Alert:
         "`headrace apply` builds what is served from it anew; readers keep the old rows until then",
         f"topic:{topic}",
     )
-
-
-def standing(directory: Path) -> list[Alert]:
-    """What was told last of a project, also without a supervisor: not undone by nobody looking.
-
-    A lost log is told from the file: while Kafka or Pinot starts again the watcher has another alert.
-    """
-    folder = ProjectFolder.of(directory)
-    told = [one.alert for one in read_alerts(folder) if one.alert.code != LOG_LOST]
-    return [*told, *(gone(topic, reason) for topic, reason in sorted(marks.lost(folder.root).items()))]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from headrace.errors import HeadraceError
+from headrace.hops.capture.failure import SLOT_AHEAD
 from headrace.hops.serve.answer import LOG_LOST, checked_rows
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation, look
@@ -35,7 +36,7 @@ class TableStatus:
         stored_rows: every version and tombstone Pinot keeps.
         newest_commit_time_ms: when the newest change that Pinot has was committed; None when it has none.
         inexact: why the table is not exact, in words; empty for an exact one.
-        problem: why it could not be asked.
+        problem: why it could not be asked, or why nobody knows whether it is exact.
     """
 
     name: str
@@ -58,7 +59,11 @@ class TableStatus:
 
 
 def table_status(
-    project: str, pinot: PinotClient, kafka: KafkaClient, alerts: Iterable[Alert] = ()
+    project: str,
+    pinot: PinotClient,
+    kafka: KafkaClient,
+    alerts: Iterable[Alert] = (),
+    unknown: str | None = None,
 ) -> list[TableStatus]:
     """Every generation of a project's tables, live ones first, by name.
 
@@ -66,6 +71,7 @@ def table_status(
         project: whose tables.
         pinot, kafka: where they are kept.
         alerts: what stands; some of it makes a table not exact.
+        unknown: why nobody would have told; then no table is said to be exact.
     """
     generations = sorted(
         look(pinot, project).generations, key=lambda one: (one.status is not Status.LIVE, one.served_name)
@@ -76,7 +82,9 @@ def table_status(
     except HeadraceError:
         ends = {}
     standing = tuple(alerts)
-    return [_one(generation, pinot, ends, alerted(generation, standing)) for generation in generations]
+    return [
+        _one(generation, pinot, ends, alerted(generation, standing), unknown) for generation in generations
+    ]
 
 
 def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
@@ -85,6 +93,7 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
     A change at the source is told of the live generation; one that is being built knows it already.
     """
     table, slot = f"table:{generation.source}", f"slot:{generation.capture.slot}"
+    connector = f"connector:{generation.capture.connector}"
     read = (generation.names.topic(generation.contract.table), generation.capture.topic(generation.source))
     topics = {f"topic:{topic}" for topic in read}  # of a view, its own and that of its table
     return tuple(
@@ -96,6 +105,7 @@ def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
             and generation.status is Status.LIVE
         )
         or (alert.code == SLOT_LOST and alert.address == slot)
+        or (alert.code == SLOT_AHEAD and alert.address == connector)
         or (alert.code == LOG_LOST and alert.address in topics)
     )
 
@@ -105,6 +115,7 @@ def _one(
     pinot: PinotClient,
     ends: Mapping[str, Mapping[int, int]],
     told: tuple[str, ...],
+    unknown: str | None,
 ) -> TableStatus:
     known = TableStatus(
         generation.served_name,
@@ -129,6 +140,7 @@ def _one(
         stored_rows=rows.stored_rows,
         newest_commit_time_ms=newest,
         inexact=(*told, *inexact),
+        problem=unknown if generation.status is Status.LIVE else None,
     )
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from headrace.apply.project import Project
 from headrace.hops.capture.client import ConnectClient
+from headrace.hops.capture.failure import SLOT_AHEAD
 from headrace.hops.source.probe import NEARLY_LOST_FRACTION
-from headrace.names import CaptureNames
+from headrace.names import CaptureNames, TableName
 from tests.integration.apply.project import RunningProject
 from tests.integration.lifecycle.small_project import eventually
 
@@ -53,6 +54,26 @@ def test_a_slot_that_was_dropped_is_never_made_again(project: RunningProject) ->
     assert list(project.generations("orders")) == [number + 1]
     project.same("orders")
     eventually(lambda: not told(project) & {"slot-lost", "capture-slot-missing"})
+
+
+def test_a_slot_that_went_on_without_kafka_is_never_followed(project: RunningProject) -> None:
+    """As after a power cut that took Kafka's last records, or a copy of the folder that read the slot."""
+    opened, number, names = stopped(project)
+    project.execute(
+        "INSERT INTO orders VALUES (1001, 'nobody carried this')",
+        f"SELECT pg_replication_slot_advance('{names.slot}', pg_current_wal_lsn())",
+        "INSERT INTO orders VALUES (1002, 'behind it')",
+    )
+    with ConnectClient(opened.endpoints.connect_url) as connect:
+        connect.resume(names.connector)
+        eventually(lambda: SLOT_AHEAD in told(project), TOLD_WITHIN_S)
+        connect.restart_failed(names.connector)
+    (table,) = json.loads(project.run("status", "--json")[1])["tables"]
+    assert (table["exact"], table["live_rows"]) == (False, 500)
+    opened.resync([TableName("public", "orders")])
+    assert list(project.generations("orders")) == [number + 1]
+    project.same("orders")
+    eventually(lambda: SLOT_AHEAD not in told(project))
 
 
 def test_it_is_told_before_and_after_and_healed(project: RunningProject) -> None:

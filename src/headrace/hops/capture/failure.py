@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SLOT_AHEAD = "capture-slot-ahead"
+"""The code of a failure behind which rows are missing for good."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -64,6 +67,13 @@ _KNOWN = (
         "capture-slot-missing",
         "the replication slot is gone",
         "`headrace apply` builds the tables anew",
+    ),
+    _Known(
+        r'replication slot "(?P<detail>[^"]+)" is ahead of',
+        SLOT_AHEAD,
+        "PostgreSQL has forgotten changes that are not in Kafka",
+        "`headrace resync --all` builds the tables anew; Kafka lost its end in a power cut, or a copy of this"
+        " project read the slot",
     ),
     _Known(
         r'publication "(?P<detail>[^"]+)" does not exist',

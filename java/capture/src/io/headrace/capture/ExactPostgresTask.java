@@ -6,7 +6,10 @@ import io.debezium.connector.postgresql.PostgresConnectorConfig;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
 import io.debezium.connector.postgresql.PostgresOffsetContext;
 import io.debezium.connector.postgresql.PostgresPartition;
+import io.debezium.connector.postgresql.SourceInfo;
+import io.debezium.connector.postgresql.connection.Lsn;
 import io.debezium.connector.postgresql.connection.PostgresConnection;
+import io.debezium.connector.postgresql.spi.SlotState;
 import io.debezium.pipeline.ChangeEventSourceCoordinator;
 import io.debezium.pipeline.DataChangeEvent;
 import io.debezium.pipeline.spi.OffsetContext;
@@ -24,8 +27,8 @@ import org.apache.kafka.connect.source.SourceRecord;
 /**
  * Debezium's task, with positions that never lie inside what PostgreSQL wrote as one WAL record, with a TRUNCATE for every
  * partition, and without its waits: changes are handed on when they arrive, and what PostgreSQL may forget is told from
- * memory rather than read back from Kafka at every poll. A slot that is gone is an error, where Debezium makes another one
- * and goes on behind what was written in between.
+ * memory rather than read back from Kafka at every poll. A slot that is gone, or has gone on without Kafka, is an error,
+ * where Debezium goes on behind what was written in between.
  */
 public class ExactPostgresTask extends PostgresConnectorTask {
   /** How long a failure of the thread that reads the log can stay unseen while nothing arrives. */
@@ -52,7 +55,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     _inKafka = null;
     Map<String, Object> stored = context.offsetStorageReader().offset(_partition);
     if (isStreaming(stored)) {
-      requireSlot(new PostgresConnectorConfig(config));
+      requireSlot(new PostgresConnectorConfig(config), stored);
     }
     _points = new ResumePoints(stored);
     _truncates = Truncates.of(config.getString(Truncates.PARTITIONS));
@@ -65,19 +68,41 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     return stored != null && !stored.isEmpty() && !stored.containsKey(ResumePoints.SNAPSHOT);
   }
 
-  /** Debezium would make a slot that is gone anew, and nobody would learn of what was written in between. */
-  private static void requireSlot(PostgresConnectorConfig config) {
-    String slot = config.slotName();
+  /**
+   * Debezium would make a slot that is gone anew, and start where a slot is that has gone on without it. Nobody would
+   * learn of what was written in between.
+   */
+  private static void requireSlot(PostgresConnectorConfig config, Map<String, Object> stored) {
+    String slot = "replication slot \"" + config.slotName() + "\"";
+    SlotState state;
     try (PostgresConnection connection = new PostgresConnection(config.getJdbcConfig(), "headrace")) {
-      if (connection.getReplicationSlotState(slot, config.plugin().getPostgresPluginName()) == null) {
-        throw new ConnectException("replication slot \"" + slot + "\" does not exist, it is not made again behind rows"
-            + " that nobody would carry");
-      }
+      state = connection.getReplicationSlotState(config.slotName(), config.plugin().getPostgresPluginName());
     } catch (SQLException e) {
-      String reason = "it is not known whether replication slot \"" + slot + "\" is there";
+      String reason = "it is not known whether " + slot + " is there";
       // Debezium tries again after a moment what can be retried; the rest is told as it is.
       throw isUnreachable(e.getSQLState()) ? new RetriableException(reason, e) : new ConnectException(reason, e);
     }
+    if (state == null) {
+      throw new ConnectException(slot + " does not exist, it is not made again behind rows that nobody would carry");
+    }
+    Lsn confirmed = state.slotLastFlushedLsn();
+    Lsn reached = reached(stored);
+    if (confirmed != null && confirmed.isValid() && confirmed.compareTo(reached) > 0) {
+      throw new ConnectException(slot + " is ahead of the last change in Kafka: PostgreSQL keeps nothing before "
+          + confirmed + ", and Kafka has nothing behind " + reached);
+    }
+  }
+
+  /** The farthest point that can have been confirmed to PostgreSQL out of a position: only what is stored ever is. */
+  private static Lsn reached(Map<String, Object> stored) {
+    long farthest = 0;
+    for (String key : List.of(SourceInfo.LSN_KEY, PostgresOffsetContext.LAST_COMMIT_LSN_KEY,
+        PostgresOffsetContext.LAST_COMPLETELY_PROCESSED_LSN_KEY)) {
+      if (stored.get(key) instanceof Number number) {
+        farthest = Math.max(farthest, number.longValue());
+      }
+    }
+    return Lsn.valueOf(farthest);
   }
 
   private static boolean isUnreachable(String sqlState) {
