@@ -18,7 +18,15 @@ from dataclasses import dataclass, field, replace
 from headrace.apply.systems import Catalogue, PublicationState, SnapshotReport, Systems
 from headrace.contract import Column, Conversion, TableContract, ViewContract
 from headrace.names import CaptureNames, GenerationNames, TableName, ViewNames
-from headrace.plan.model import ServedState, SlotStatus, Snapshot, Status, ViewState, positions_topic
+from headrace.plan.model import (
+    LOG_INCOMPLETE,
+    ServedState,
+    SlotStatus,
+    Snapshot,
+    Status,
+    ViewState,
+    positions_topic,
+)
 from headrace.plan.resource import Document
 
 
@@ -400,7 +408,7 @@ class MemoryViews:
         for name in memory.jobs:
             served, _, number = name.removeprefix(f"{memory.project}_").rpartition("_v")
             failed = name in memory.incomplete
-            note(int(number), TableName.of_view(served), job=True, log_incomplete=failed)
+            note(int(number), TableName.of_view(served), job=True, failed=LOG_INCOMPLETE if failed else None)
         return tuple(sorted(found.values(), key=lambda state: state.number))
 
     def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:

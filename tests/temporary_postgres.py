@@ -42,12 +42,14 @@ class TemporaryPostgres:
     def connect(self, database: str, *, autocommit: bool = True) -> psycopg.Connection:
         return psycopg.connect(self.conninfo(database), autocommit=autocommit)
 
-    def recreate(self, database: str) -> str:
+    def recreate(self, database: str, encoding: str = "UTF8") -> str:
         """An empty database of that name; returns its conninfo."""
         with self.connect("postgres") as connection:
             name = sql.Identifier(database)
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {}").format(name, encoding)
+            )
         return self.conninfo(database)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from headrace.endpoints import SourceAddress
 from headrace.errors import HeadraceError
 from headrace.feed import target
 from headrace.feed.csv_reader import Dialect
@@ -226,6 +227,37 @@ def test_sequences_move_past_loaded_values(connection, tmp_path):
     assert rows(connection, "INSERT INTO t (v) VALUES ('c') RETURNING id") == [(43,)]
 
 
+@pytest.mark.parametrize(("header", "hint"), [("k,v", "change nothing"), ("v", "without a key")])
+def test_a_connection_lost_at_commit_is_not_called_a_load_that_failed(connection, tmp_path, header, hint):
+    """Nobody knows then; without a key a second load would double the rows."""
+    connection.execute(
+        "CREATE TABLE t (k int UNIQUE, v int);"
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;"
+        "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION cut()"
+    )
+    row = "1,2" if header == "k,v" else "2"
+    with pytest.raises(HeadraceError) as caught:
+        load(connection, f"{header}\n{row}\n", tmp_path, key=("k",) if header == "k,v" else None)
+    assert caught.value.code == "load-outcome-unknown"
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_database_in_latin_1_takes_what_it_can_hold(postgres_server, tmp_path):
+    with psycopg.connect(postgres_server.recreate("latin", encoding="LATIN1"), autocommit=True) as plain:
+        assert plain.info.encoding == "iso8859-1"
+    port = postgres_server.port
+    address = SourceAddress("127.0.0.1", port, "latin", "tester", "", tmp_path / "unused")
+    with psycopg.connect(**address.conninfo(), autocommit=True) as connection:
+        load(connection, "k,v\n1,grün\n", tmp_path, create=True, key=("k",))
+        assert rows(connection) == [(1, "grün")]
+        with pytest.raises(HeadraceError) as caught:
+            load(connection, "k,v\n2,€\n", tmp_path)
+        assert caught.value.code == "load-refused"
+        assert rows(connection, "SELECT count(*) FROM t") == [(1,)]
+
+
 def test_always_identity_values_of_the_file_are_kept(connection, tmp_path):
     connection.execute("CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)")
     load(connection, "id,v\n41,a\n", tmp_path)
@@ -243,6 +275,9 @@ def test_always_identity_values_of_the_file_are_kept(connection, tmp_path):
         ("a\n1\n", {"create": True, "dialect": Dialect(encoding="klingon")}, "csv-encoding"),
         ("a\n1\n", {"create": True, "dialect": Dialect(delimiter='"')}, "csv-delimiter"),
         (b"\xff\n1\n", {"create": True}, "csv-header-unreadable"),
+        ("a,b\n1,2\n".encode("utf-16"), {"create": True}, "csv-header-unreadable"),
+        (b"\xff\n", {"create": True, "dialect": NO_HEADER}, "csv-header-unreadable"),
+        pytest.param(b"1,2,3\r" * (6 << 20), {"create": True}, "csv-line-too-long", id="no line feed"),
     ],
 )
 def test_known_failures_have_a_code(connection, tmp_path, text, options, code):

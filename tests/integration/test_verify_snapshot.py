@@ -76,6 +76,17 @@ def test_what_cannot_be_read_is_told_with_its_own_remedy(connection, reader, tab
     assert remedy in (caught.value.hint or "")
 
 
+def test_a_database_in_latin_1_is_read_as_any_other(postgres_server, tmp_path):
+    with psycopg.connect(postgres_server.recreate("latin", encoding="LATIN1"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (k int PRIMARY KEY, v text); INSERT INTO t VALUES (1, chr(252))")
+    columns = (Column("k", "integer", Conversion.INT, False), Column("v", "text", Conversion.TEXT))
+    text = RowText.of(TableContract(T, "t", ("k",), columns))
+    address = SourceAddress("127.0.0.1", postgres_server.port, "latin", "tester", "", tmp_path / "unused")
+    with open_snapshot(address, T) as opened:
+        [line] = opened.lines(text)
+    assert "ü" in line
+
+
 def test_the_snapshot_is_taken_when_the_lock_is_held(connection, reader, postgres_server):
     connection.execute("GRANT SELECT ON t TO reader")
     with postgres_server.connect("snapshot") as other, ThreadPoolExecutor(1) as pool:

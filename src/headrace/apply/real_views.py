@@ -16,7 +16,7 @@ from headrace.hops.serve.resource import custom_configs
 from headrace.hops.topic.client import Edge, KafkaClient
 from headrace.hops.topic.tail import TopicTail
 from headrace.hops.transform.client import SparkClient
-from headrace.hops.transform.probe import check, computed_below, log_incomplete, wanted_below
+from headrace.hops.transform.probe import check, computed_below, failed_of, wanted_below
 from headrace.hops.transform.render import document
 from headrace.hops.transform.resource import ViewJob
 from headrace.names import TableName, ViewNames
@@ -74,7 +74,7 @@ class RealViews:
             jobs = self._spark.jobs()
             for view, number in self._matching(rf"{re.escape(self._project)}_(.+)_v(\d+)", jobs):
                 status = jobs[f"{self._project}_{view}_v{number}"]
-                note(int(number), view, job=True, log_incomplete=log_incomplete(status))
+                note(int(number), view, job=True, failed=failed_of(status))
         return tuple(found[number] for number in sorted(found))
 
     def cut_topics(self, topics: Iterable[str]) -> frozenset[str]:

@@ -19,6 +19,9 @@ from headrace.hops.serve.render import Status
 from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.topic.client import KafkaClient
 from headrace.hops.topic.probe import end_offsets
+from headrace.hops.transform.client import JobStatus
+from headrace.hops.transform.probe import stands_still
+from headrace.names import CaptureNames, TableName
 from headrace.observe.watch import SOURCE_CHANGED, Alert
 
 
@@ -64,6 +67,7 @@ def table_status(
     kafka: KafkaClient,
     alerts: Iterable[Alert] = (),
     unknown: str | None = None,
+    queries: Mapping[str, JobStatus] | None = None,
 ) -> list[TableStatus]:
     """Every generation of a project's tables, live ones first, by name.
 
@@ -72,6 +76,7 @@ def table_status(
         pinot, kafka: where they are kept.
         alerts: what stands; some of it makes a table not exact.
         unknown: why nobody would have told; then no table is said to be exact.
+        queries: how the queries of views stand, by the name of their table in Pinot; None: not asked.
     """
     generations = sorted(
         look(pinot, project).generations, key=lambda one: (one.status is not Status.LIVE, one.served_name)
@@ -82,9 +87,40 @@ def table_status(
     except HeadraceError:
         ends = {}
     standing = tuple(alerts)
+    captures = {one.source: one.capture for one in generations if _is_live(one) and not _is_view(one)}
     return [
-        _one(generation, pinot, ends, alerted(generation, standing), unknown) for generation in generations
+        _one(
+            generation,
+            pinot,
+            ends,
+            (*alerted(generation, standing), *_stands_still(generation, captures, queries)),
+            unknown,
+        )
+        for generation in generations
     ]
+
+
+def _is_live(generation: Generation) -> bool:
+    return generation.status is Status.LIVE
+
+
+def _is_view(generation: Generation) -> bool:
+    return generation.contract.origin is not None
+
+
+def _stands_still(
+    generation: Generation,
+    captures: Mapping[TableName, CaptureNames],
+    queries: Mapping[str, JobStatus] | None,
+) -> tuple[str, ...]:
+    """Why a live view does not follow its table."""
+    if not _is_view(generation) or not _is_live(generation):
+        return ()
+    home = captures.get(generation.source)
+    if home is not None and home != generation.capture:
+        return (f"it still reads an earlier generation of {generation.source}: run `headrace apply`",)
+    reason = None if queries is None else stands_still(queries.get(generation.physical))
+    return () if reason is None else (reason,)
 
 
 def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:

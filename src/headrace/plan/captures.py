@@ -13,6 +13,7 @@ from enum import StrEnum
 from headrace.contract import TableContract, ViewContract
 from headrace.names import TableName
 from headrace.plan.model import (
+    LOG_INCOMPLETE,
     CaptureState,
     SlotStatus,
     Snapshot,
@@ -145,8 +146,10 @@ def why_not_current(world: World, view: ViewContract, capture: int) -> str | Non
     lost = world.lost_topics.get(world.view_names(live.number).topic(view.table))
     if lost is not None:
         return f"records of its topic are gone ({lost})"
-    if live.log_incomplete:
+    if live.failed == LOG_INCOMPLETE:
         return "its query had to begin anew, and the beginning of the log is gone"
+    if live.failed is not None:
+        return f"its query has failed for good ({live.failed})"
     if not live.job and world.names(capture).topic(view.base) in world.cut_topics:
         return "its query is gone, and so is the beginning of the log it would begin with"
     return None

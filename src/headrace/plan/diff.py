@@ -232,7 +232,7 @@ def fingerprint(world: World, readings: Mapping[str, Reading]) -> str:
             s.contract and s.contract.to_json(),
             s.topic,
             s.job,
-            s.log_incomplete,
+            s.failed,
         ]
         for s in world.view_states
     ]

@@ -78,6 +78,10 @@ class ServedState:
     """None when the stored text cannot be read; such a generation is rebuilt."""
 
 
+LOG_INCOMPLETE = "log-incomplete"
+"""What a query fails of that has to begin with records of its table's topic that are gone."""
+
+
 @dataclass(frozen=True)
 class ViewState:
     """What exists of one generation of a view.
@@ -89,7 +93,7 @@ class ViewState:
         contract: what its table was made for; None when there is none that can be read.
         topic: whether the topic of its results is there.
         job: whether Spark knows its query.
-        log_incomplete: the query has failed for good: it had to begin with records that are gone.
+        failed: the code of what its query has failed of for good; None while it has not.
     """
 
     number: int
@@ -98,7 +102,7 @@ class ViewState:
     contract: TableContract | None = None
     topic: bool = False
     job: bool = False
-    log_incomplete: bool = False
+    failed: str | None = None
 
     @property
     def served_name(self) -> str:

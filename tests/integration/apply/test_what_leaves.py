@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
@@ -111,6 +113,8 @@ def test_a_row_too_large_is_set_aside_and_others_pass(project: RunningProject) -
     ((length,),) = project.source("SELECT length(note) FROM orders WHERE id = 1001")
     ((served,),) = project.served("SELECT note FROM orders WHERE id = 1001")
     assert len(str(served)) == length
+    code, answer = project.run("rejects", "ordres", "--json")
+    assert (code, json.loads(answer)["errors"][0]["code"]) == (1, "table-not-declared")
     _, told = project.run("rejects")
     assert "1002" in told
     assert logs_with(project, IN_NO_LOG) == []

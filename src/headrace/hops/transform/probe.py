@@ -14,7 +14,6 @@ from headrace.hops.topic.tail import TopicTail
 from headrace.hops.transform.client import JobStatus
 
 FAILED = "failed"
-LOG_INCOMPLETE = "log-incomplete"
 
 
 def computed_below(results: TopicTail) -> int:
@@ -29,9 +28,17 @@ def wanted_below(table: TopicTail, end: int) -> int:
     return 0 if newest is None else newest.offset + 1
 
 
-def log_incomplete(status: JobStatus) -> bool:
-    """Whether a query has failed for good because the table's topic has lost the records it begins with."""
-    return status.state == FAILED and status.code == LOG_INCOMPLETE
+def failed_of(status: JobStatus) -> str | None:
+    """The code of what a query has failed of for good, None while it has not."""
+    return (status.code or "unknown") if status.state == FAILED else None
+
+
+def stands_still(status: JobStatus | None) -> str | None:
+    """Why the rows of a view do not follow its table; None while its query runs or is started again."""
+    if status is None:
+        return "its query does not run: `headrace apply` makes it again"
+    failed = failed_of(status)
+    return None if failed is None else f"its query has failed for good ({failed}): `headrace logs spark`"
 
 
 def check(name: str, status: JobStatus | None) -> None:
@@ -44,7 +51,7 @@ def check(name: str, status: JobStatus | None) -> None:
             hint="`headrace apply` makes it again",
             where=where,
         )
-    if status.state == FAILED:
+    if failed_of(status) is not None:
         raise HeadraceError(
             "view-failed",
             f"the query {name} has failed: {status.code}",

@@ -57,7 +57,7 @@ public class ExactPostgresTask extends PostgresConnectorTask {
     if (isStreaming(stored)) {
       requireSlot(new PostgresConnectorConfig(config), stored);
     }
-    _points = new ResumePoints(stored);
+    _points = new ResumePoints(stored, String.valueOf(config.getString(PostgresConnectorConfig.TABLE_INCLUDE_LIST)));
     _truncates = Truncates.of(config.getString(Truncates.PARTITIONS));
     // Debezium would count bytes that it never sees leave: the queue keeps its own bound.
     return super.start(config.edit().with(CommonConnectorConfig.MAX_QUEUE_SIZE_IN_BYTES, 0).build());

@@ -72,6 +72,9 @@ final class CommittedConsumer extends KafkaPartitionLevelConnectionHandler imple
       return pause(startOffset, LOST_LOG_PAUSE_MS);
     } catch (KafkaException e) {
       LOGGER.warn("cannot read {} at {}, trying again: {}", _topicPartition, startOffset, e.toString());
+      // Records may have been taken out of the consumer before it failed: it has to seek.
+      _position = -1;
+      _resumeFrom = -1;
       return pause(startOffset, AWAY_PAUSE_MS);
     }
   }

@@ -3,11 +3,13 @@ package io.headrace.pinot;
 import com.google.common.cache.CacheBuilder;
 import com.google.common.cache.CacheLoader;
 import com.google.common.cache.LoadingCache;
+import java.io.File;
 import java.lang.reflect.Field;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import javax.annotation.Nullable;
 import org.apache.commons.configuration.ConfigurationException;
+import org.apache.commons.io.FileUtils;
 import org.apache.commons.lang3.tuple.Pair;
 import org.apache.helix.HelixManager;
 import org.apache.pinot.common.metadata.ZKMetadataProvider;
@@ -75,6 +77,8 @@ public final class PauselessInstanceDataManager extends HelixInstanceDataManager
     TableDataManagerConfig settings =
         TableDataManagerConfig.getDefaultHelixTableDataManagerConfig(_config, tableNameWithType);
     settings.overrideConfigs(tableConfig);
+    // What a kill left of segments that were being built; Pinot clears another folder.
+    FileUtils.deleteQuietly(new File(settings.getDataDir(), "_tmp"));
     TableDataManager table = new PauselessTableDataManager(_config, _builds);
     table.init(settings, getInstanceId(), getPropertyStore(), _metrics, _helixManager, _errors,
         new TableDataManagerParams(_config));

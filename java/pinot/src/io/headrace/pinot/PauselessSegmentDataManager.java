@@ -45,6 +45,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   private final CountDownLatch _stopping = new CountDownLatch(1);
   private volatile boolean _leaving;
   private volatile boolean _isFollowed;
+  private volatile boolean _hasFailed;
 
   PauselessSegmentDataManager(SegmentZKMetadata metadata, TableConfig tableConfig, PauselessTableDataManager table,
       String indexFolder, IndexLoadingConfig loading, Schema schema, ServerMetrics metrics, ArrivalPartition partition) {
@@ -101,6 +102,11 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     _known.countDown();
   }
 
+  /** Whether it reads no more although it was not asked to stop. */
+  boolean hasFailed() {
+    return _hasFailed;
+  }
+
   /** It is about to be removed: no successor is begun any more. */
   void beginLeaving() {
     _leaving = true;
@@ -136,6 +142,21 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     return Map.of(String.valueOf(name.getPartitionGroupId()), String.valueOf(reached));
   }
 
+  /** Of an error (no disk below a mapped file) Pinot's thread would die without a word; of an exception it tells. */
+  @Override
+  protected boolean consumeLoop()
+      throws Exception {
+    try {
+      return super.consumeLoop();
+    } catch (Exception e) {
+      _hasFailed = true;
+      throw e;
+    } catch (Error e) {
+      _hasFailed = true;
+      throw new IllegalStateException("reading has failed: " + e);
+    }
+  }
+
   @Override
   protected SegmentCompletionProtocol.Response postSegmentConsumedMsg() {
     if (!awaitKnown()) {
@@ -155,12 +176,12 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
         Thread.currentThread().setPriority(Thread.MIN_PRIORITY);
       }
     }
-    SegmentBuildDescriptor built = super.buildSegmentInternal(forCommit);
+    SegmentBuildDescriptor built = build(forCommit);
     // Pinot would give the segment up for good, and its partition would stand still.
     while (built == null && forCommit && _stopping.getCount() > 0) {
       LOGGER.warn("{} cannot be built (no disk space?), trying again in {} ms", getSegmentName(), BUILD_AGAIN_MS);
       pause(BUILD_AGAIN_MS);
-      built = super.buildSegmentInternal(true);
+      built = build(true);
     }
     if (built != null && minute != null) {
       pause(minute.waitMs(System.currentTimeMillis()));
@@ -168,12 +189,28 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     return built;
   }
 
+  /** Null when it cannot be built, also for an error: no disk below a mapped file. */
+  private SegmentBuildDescriptor build(boolean forCommit) {
+    try {
+      return super.buildSegmentInternal(forCommit);
+    } catch (Error e) {
+      if (!forCommit) {
+        throw e;
+      }
+      LOGGER.warn("building {} has failed: {}", getSegmentName(), e.toString());
+      return null;
+    }
+  }
+
   /**
-   * Not while Kafka is away: the controller asks it for its partitions between two steps of a commit, and a commit that
+   * Not when its log was lost: the mark of that is kept with this segment. Nor while Kafka is away: the controller asks it for its partitions between two steps of a commit, and a commit that
    * fails there leaves the partition without a consumer for minutes.
    */
   @Override
   protected SegmentCompletionProtocol.Response commit(String controllerVipUrl, boolean isSplitCommit) {
+    if (Progress.of(_table.getTableName(), new LLCSegmentName(getSegmentName()).getPartitionGroupId()).lost() != null) {
+      return SegmentCompletionProtocol.RESP_NOT_SENT;
+    }
     try (StreamMetadataProvider kafka =
         StreamConsumerFactoryProvider.create(_stream).createStreamMetadataProvider("commit-" + getSegmentName())) {
       kafka.fetchPartitionCount(KAFKA_TIMEOUT_MS);

@@ -11,6 +11,7 @@ import org.apache.helix.model.IdealState;
 import org.apache.pinot.common.metadata.ZKMetadataProvider;
 import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
 import org.apache.pinot.common.metrics.ServerGauge;
+import org.apache.pinot.common.restlet.resources.SegmentErrorInfo;
 import org.apache.pinot.common.utils.LLCSegmentName;
 import org.apache.pinot.common.utils.helix.HelixHelper;
 import org.apache.pinot.core.data.manager.realtime.RealtimeTableDataManager;
@@ -38,6 +39,9 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
   private static final String PAUSED = "isTablePaused";
   /** So many names in a row that were not the controller's, and this table pauses as Pinot's do: its clock differs. */
   private static final int MISSES = 2;
+
+  /** How what Pinot says begins when it leaves out a row, in transforming or in indexing it. */
+  private static final String ROW_LEFT_OUT = "Caught exception while ";
 
   private final InstanceDataManagerConfig _config;
   /** By partition, what the controller does not know yet; its lock also keeps the changes of a partition in order. */
@@ -97,14 +101,14 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
     synchronized (_begun) {
       PauselessSegmentDataManager begun = _begun.get(name.getPartitionGroupId());
       if (begun != null && sequence(begun) == name.getSequenceNumber()) {
-        if (isSame(begun.metadata(), metadata)) {
+        if (isSame(begun.metadata(), metadata) && !begun.hasFailed()) {
           _begun.remove(name.getPartitionGroupId());
           _misses = 0;
           begun.becomeKnown();
           _logger.info("{} was begun before its commit and is taken over", segmentName);
           return;
         }
-        _misses++;
+        _misses += begun.hasFailed() ? 0 : 1;
         _logger.warn("{} from {} was begun, the controller created {} from {}: reading it again",
             begun.metadata().getSegmentName(), begun.metadata().getStartOffset(), segmentName,
             metadata.getStartOffset());
@@ -145,6 +149,17 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
     }
     // Not under the lock: it waits for the segment's thread, which may be waiting for the lock.
     remove(segmentName);
+  }
+
+  /** Pinot leaves out a row it cannot index and goes on. Here reading ends, and the segment is read again. */
+  @Override
+  public void addSegmentError(String segmentName, SegmentErrorInfo error) {
+    super.addSegmentError(segmentName, error);
+    String message = error.getErrorMessage();
+    if (message != null && message.startsWith(ROW_LEFT_OUT)) {
+      // Neither the message nor its cause: they hold the row.
+      throw new IllegalStateException("a row of " + segmentName + " cannot be indexed");
+    }
   }
 
   private PauselessSegmentDataManager open(SegmentZKMetadata metadata, TableConfig tableConfig,
