@@ -22,8 +22,9 @@ from headrace.engines.record import EngineState, read_engines
 from headrace.engines.request import RestartPolicy
 from headrace.engines.starting import start
 from headrace.engines.status import read_status
-from headrace.engines.watch_loop import read_alerts
+from headrace.engines.watch_loop import read_alerts, read_alerts_file
 from headrace.errors import HeadraceError
+from headrace.observe.told import not_looked_at
 from tests.integration.lifecycle.small_project import SmallProject, eventually
 
 THREE = {
@@ -421,6 +422,10 @@ def test_foreign_process_that_took_the_pid_is_neither_adopted_nor_stopped(projec
             foreign.kill()
 
 
+def told(project: SmallProject) -> set[str]:
+    return {one.alert.code for one in read_alerts(project.folder)}
+
+
 def test_watchers_raise_and_settle_alerts_and_cannot_kill_the_supervisor(project: SmallProject) -> None:
     project.describe(store={})
     project.up()
@@ -430,11 +435,21 @@ def test_watchers_raise_and_settle_alerts_and_cannot_kill_the_supervisor(project
     assert (standing.watcher, standing.alert.code, standing.alert.hint) == ("flag", "flag-there", "remove it")
     time.sleep(0.5)
     assert read_alerts(project.folder)[0].since == standing.since
+    assert "flag" in read_alerts_file(project.folder).looked
     trouble.touch()
-    eventually(lambda: [one.alert.code for one in read_alerts(project.folder)] == ["watcher-failed"])
+    eventually(lambda: "flag" not in read_alerts_file(project.folder).looked)
+    assert told(project) == {"flag-there", "watcher-failed"}, "that nobody can look settles nothing"
+    project.supervisor().send(signal.SIGKILL)
+    eventually(lambda: not read_engines(project.folder).supervised())
+    assert "no supervisor" in (not_looked_at(project.directory) or "")
+    project.up()
+    eventually(lambda: told(project) == {"flag-there", "watcher-failed"})
+    assert standing in read_alerts(project.folder), "told since before the new supervisor"
+    assert "the source's catalogue" in (not_looked_at(project.directory) or "")
     for file in (flag, trouble):
         file.unlink()
     eventually(lambda: not read_alerts(project.folder))
+    assert "flag" in read_alerts_file(project.folder).looked
     assert project.supervisor().alive()
     assert "secret value" not in project.folder.log("supervisor").read_text()
 
