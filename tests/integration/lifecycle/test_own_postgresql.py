@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from headrace.engines.runtime import down
-from tests.integration.source.servers import BINARIES, Server, installed
+from tests.integration.source import servers
+from tests.integration.source.servers import BINARIES, CERTIFICATE, Server, installed
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
@@ -31,7 +33,7 @@ OWN = [pytest.param(version, marks=[] if version == "15" else pytest.mark.long) 
 
 @pytest.fixture(params=OWN)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with installed(request.param) as found:
+    with installed(request.param, tls=True) as found:
         yield found
 
 
@@ -40,15 +42,17 @@ def folder(server: Server) -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="headrace-test-own-"))
     (made / "headrace.yaml").write_text(
         f"project: own\nsource:\n  host: 127.0.0.1\n  port: {server.port}\n  database: shop\n"
-        "  user: flow\n  password: env:OWN_PASSWORD\ntables: [orders]\n"
+        "  user: flow\n  password: env:OWN_PASSWORD\n  sslmode: verify-full\n  sslrootcert: ca.pem\n"
+        "tables: [orders]\n"
     )
+    shutil.copy(server.folder / CERTIFICATE, made / "ca.pem")
     yield made
     down(made, purge=True)
     shutil.rmtree(made)
 
 
-def headrace(folder: Path, *arguments: str) -> str:
-    answer = subprocess.run(
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "headrace", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
@@ -56,6 +60,24 @@ def headrace(folder: Path, *arguments: str) -> str:
         env=os.environ | {"OWN_PASSWORD": PASSWORD},
         check=False,
     )
+
+
+@contextmanager
+def another_authority(folder: Path) -> Iterator[None]:
+    """The project trusts somebody else's certificates meanwhile."""
+    place, trusted = servers.folder(), folder / "ca.pem"
+    ours = trusted.read_bytes()
+    try:
+        _, certificate = servers.self_signed(place)
+        trusted.write_bytes(certificate.read_bytes())
+        yield
+    finally:
+        trusted.write_bytes(ours)
+        shutil.rmtree(place)
+
+
+def headrace(folder: Path, *arguments: str) -> str:
+    answer = run(folder, *arguments)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert PASSWORD not in answer.stdout + answer.stderr
     return answer.stdout
@@ -65,6 +87,15 @@ def rows_found_equal(folder: Path) -> int:
     (orders,) = json.loads(headrace(folder, "verify", "--json"))["tables"]
     assert orders["exact"]
     return orders["source_rows"]
+
+
+def encrypted(admin: psycopg.Connection) -> bool:
+    """Whether every session of the role is, the connector's among them."""
+    row = admin.execute(
+        "SELECT bool_and(ssl), count(*) FILTER (WHERE backend_type = 'walsender')"
+        " FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename = 'flow'"
+    ).fetchone()
+    return row == (True, 1)
 
 
 def made_by_headrace(admin: psycopg.Connection) -> object:
@@ -81,6 +112,9 @@ def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folde
         admin.execute(TABLE)
         admin.execute(ROWS)
         admin.execute(f"CREATE ROLE flow LOGIN PASSWORD '{PASSWORD}'".encode())
+        with another_authority(folder):
+            refused = run(folder, "grants")
+            assert (refused.returncode, "certificate verify failed" in refused.stderr) == (1, True)
         admin.execute(headrace(folder, "grants").encode())
 
         headrace(folder, "up", "--no-apply")
@@ -88,6 +122,7 @@ def test_it_is_followed_with_the_rights_that_grants_prints(server: Server, folde
         assert made_by_headrace(admin) == (0, 0, "d")
         headrace(folder, "apply", "--yes")
         assert rows_found_equal(folder) == 2000
+        assert encrypted(admin)
         admin.execute("UPDATE orders SET status = 'paid', tags = '{}' WHERE id % 2 = 0")
         admin.execute("UPDATE orders SET id = id + 10000 WHERE id <= 10")
         admin.execute("DELETE FROM orders WHERE id BETWEEN 1901 AND 2000")

@@ -36,6 +36,8 @@ BINARIES = {
 OWNER = "0f" * 16
 """The id of a project folder, as a publication says it."""
 
+CERTIFICATE = "server.crt"
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -112,11 +114,26 @@ def run(binary: Path, *arguments: str | Path, cwd: Path) -> None:
     subprocess.run([binary, *arguments], check=True, capture_output=True, cwd=cwd, **identity())
 
 
+def self_signed(place: Path) -> tuple[Path, Path]:
+    """A key and a certificate for 127.0.0.1, made in a folder of the server's account."""
+    key, certificate = place / "server.key", place / CERTIFICATE
+    run(
+        Path("openssl"),
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=headrace test"),
+        *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate),
+        cwd=place,
+    )
+    return key, certificate
+
+
 @contextmanager
 def running(
-    version: str, settings: Mapping[str, str] | None = None, data: Path | None = None
+    version: str, settings: Mapping[str, str] | None = None, data: Path | None = None, tls: bool = False
 ) -> Iterator[Server]:
-    """A server of its own, superuser `admin`; with `data` on that folder instead of a new one."""
+    """A server of its own, superuser `admin`; with `data` on that folder instead of a new one.
+
+    With `tls` it has a certificate, CERTIFICATE in its folder, which is also the authority that signed it.
+    """
     binaries = BINARIES[version]
     place = folder() if data is None else data.parent
     if data is None:
@@ -124,7 +141,14 @@ def running(
         arguments = ("-D", data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
         run(binaries / "initdb", *arguments, cwd=place)
     port = free_port()
-    chosen = {**SETTINGS, "port": str(port), **(settings or {})}
+    chosen = {
+        **SETTINGS,
+        "port": str(port),
+        **(settings or {}),
+    }
+    if tls:
+        key, certificate = self_signed(place)
+        chosen |= {"ssl": "on", "ssl_key_file": str(key), "ssl_cert_file": str(certificate)}
     options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
     log = (place / "log").open("ab")
     lives: list[subprocess.Popen[bytes]] = []
@@ -154,11 +178,11 @@ def running(
 
 
 @contextmanager
-def installed(version: str) -> Iterator[Server]:
+def installed(version: str, tls: bool = False) -> Iterator[Server]:
     """A server of its own; the running test is left out where that version is not installed."""
     if not (BINARIES[version] / "postgres").exists():
         pytest.skip(f"PostgreSQL {version} is not installed")
-    with running(version) as found:
+    with running(version, tls=tls) as found:
         yield found
 
 
