@@ -35,7 +35,6 @@ _LONGEST_FIRST = (
     "tests/integration/source",
     "tests/integration/present",
     "tests/property/test_plan_apply.py",
-    "tests/conformance",
 )
 """What takes 40 s or more (`--durations=0`), then the rest: so all processes end at about the same time."""
 
