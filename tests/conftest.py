@@ -30,7 +30,6 @@ _LONGEST_FIRST = (
     "tests/integration/transform",
     "tests/integration/capture",
     "tests/docs/test_guides.py",
-    "tests/property/test_exactness.py",
     "tests/java/test_java_classes.py",
     "tests/integration/source",
     "tests/integration/present",
