@@ -261,12 +261,8 @@ def test_the_wish_may_change_in_the_middle(damages, kill, change) -> None:
         _goal_reached(memory, directory)
 
 
-def test_killed_before_every_single_effect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not by chance: each of the effects of a first apply, a rebuild and a removal, one after the other.
-
-    With the pool of threads as it is.
-    """
-    monkeypatch.setattr(world, "ThreadPoolExecutor", ThreadPoolExecutor)
+def test_killed_before_every_single_effect() -> None:
+    """Not by chance: each of the effects of a first apply, a rebuild and a removal, one after the other."""
     count = 0
     while True:
         with _directory() as directory:
@@ -330,8 +326,12 @@ def test_a_capture_whose_removal_was_cut_off_is_not_gone_on_with(monkeypatch: py
             assert {t.state.capture for t in memory.pinot.values()} == {2}
 
 
-def test_a_capture_stays_until_the_views_over_it_are_switched() -> None:
-    """Killed in every place of a rebuild, among them between the table's switch and its view's."""
+def test_a_capture_stays_until_the_views_over_it_are_switched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in every place of a rebuild, among them between the table's switch and its view's.
+
+    With the pool of threads as it is.
+    """
+    monkeypatch.setattr(world, "ThreadPoolExecutor", ThreadPoolExecutor)
     for kill in range(40):
         with _directory() as directory:
             memory = Memory(declared={contract("a").table: contract("a")})
