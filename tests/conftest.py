@@ -30,12 +30,10 @@ _LONGEST_FIRST = (
     "tests/integration/transform",
     "tests/integration/capture",
     "tests/docs/test_guides.py",
-    "tests/property/test_exactness.py",
     "tests/java/test_java_classes.py",
     "tests/integration/source",
     "tests/integration/present",
     "tests/property/test_plan_apply.py",
-    "tests/conformance",
 )
 """What takes 40 s or more (`--durations=0`), then the rest: so all processes end at about the same time."""
 

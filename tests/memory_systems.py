@@ -1,9 +1,9 @@
 """The systems of one project in memory: what the planner's tests run on.
 
-It stands beside the real ones and passes the same conformance suite (tests/conformance). Every effect goes
-through `Memory.effect`, so a test can kill a run before any of them, and every effect checks the one rule
-that matters: a generation readers are sent to is only removed once its table has a newer complete one, or
-when the table is no longer declared.
+It stands beside the real ones and passes the same conformance suite
+(tests/integration/apply/test_conformance.py). Every effect goes through `Memory.effect`, so a test can kill a
+run before any of them, and every effect checks the one rule that matters: a generation readers are sent to is
+only removed once its table has a newer complete one, or when the table is no longer declared.
 
 Somebody writes all the time: every declared table changes before every effect. A generation that readers are
 sent to shows a change at once, as long as its capture carries the table; one that is being built is as late

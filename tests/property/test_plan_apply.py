@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.apply import world
 from headrace.apply.execute import Run
 from headrace.apply.progress import silent
 from headrace.apply.systems import Systems
@@ -20,6 +23,26 @@ from headrace.plan.model import Kind, SlotStatus, StageKind, Status
 from tests.memory_systems import Killed, Memory, contract, memory_systems, view_of
 
 NAMES = ("a", "b", "c", "d")
+
+
+class AtOnce(Executor):
+    """A pool without threads: eight of them for every survey cost more than the survey."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "ThreadPoolExecutor", AtOnce)
 
 
 def _damages() -> st.SearchStrategy[tuple[str, str, int]]:
@@ -303,8 +326,12 @@ def test_a_capture_whose_removal_was_cut_off_is_not_gone_on_with(monkeypatch: py
             assert {t.state.capture for t in memory.pinot.values()} == {2}
 
 
-def test_a_capture_stays_until_the_views_over_it_are_switched() -> None:
-    """Killed in every place of a rebuild, among them between the table's switch and its view's."""
+def test_a_capture_stays_until_the_views_over_it_are_switched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in every place of a rebuild, among them between the table's switch and its view's.
+
+    With the pool of threads as it is.
+    """
+    monkeypatch.setattr(world, "ThreadPoolExecutor", ThreadPoolExecutor)
     for kill in range(40):
         with _directory() as directory:
             memory = Memory(declared={contract("a").table: contract("a")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,20 @@ def engines_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def project(engines_folder: Path) -> Iterator[RunningProject]:
+    with _two_tables(engines_folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_project(engines_folder: Path) -> Iterator[RunningProject]:
+    """For tests that leave it as they found it."""
+    with _two_tables(engines_folder) as running:
+        yield running
+
+
+@contextmanager
+def _two_tables(engines_folder: Path) -> Iterator[RunningProject]:
+    """Nothing served, before and after."""
     running = RunningProject(engines_folder, load(engines_folder / "headrace.yaml").project)
     _empty(running)
     running.execute(

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from headrace.apply.project import Project, open_project
 from headrace.endpoints import Endpoints
+from headrace.engines.folder import ProjectFolder
+from headrace.engines.watch_loop import read_alerts
 from headrace.names import TableName
 from headrace.observe.tables import table_status
 
@@ -108,6 +111,15 @@ class RunningProject:
         answer, told = process.communicate(timeout=300)
         assert process.returncode in (0, 1, 3, 5), told.decode()
         return process.returncode, answer.decode()
+
+    def alerts(self) -> dict[str, str]:
+        """What stands, by code, from the file that `headrace status` reads: asked again and again."""
+        found = read_alerts(ProjectFolder.of(self.directory))
+        return {one.alert.code: one.alert.summary for one in found}
+
+    def status(self) -> dict[str, Any]:
+        """What `headrace status` says."""
+        return json.loads(self.run("status", "--json")[1])
 
     def kill_when(self, seen: Callable[[dict[str, object]], bool], *arguments: str) -> bool:
         """Run a command and kill -9 it once its journal holds such a line; False when it ended before."""

@@ -214,7 +214,7 @@ def test_two_applies_at_once_do_not_meet(project: RunningProject) -> None:
     assert opened.plan().empty
 
 
-STAGES = ("discard", "build", "prove", "catch_up", "switch", "retire")
+STAGES = ("build", "prove", "catch_up", "switch", "retire")
 
 
 @pytest.mark.slow
@@ -223,8 +223,10 @@ def test_an_apply_killed_at_each_stage_ends_the_same(project: RunningProject) ->
     opened.apply()
     for stage in STAGES:
         opened.ask_for_new_generation([ORDERS])
-        killed = project.kill_when(lambda line, stage=stage: line.get("stage") == stage, "apply", "--yes")
-        assert killed or stage == "discard"
+        assert project.kill_when(lambda line, stage=stage: line.get("stage") == stage, "apply", "--yes")
+        if stage == "prove":
+            # Before the slot's point was known: what was begun is discarded, and that is cut off as well.
+            project.kill_when(lambda line: line.get("stage") == "discard", "apply", "--yes")
         assert len([s for s in project.generations("orders").values() if s == "live"]) >= 1
         project.execute(f"INSERT INTO orders VALUES (9100 + {STAGES.index(stage)}, 'after {stage}')")
         opened.apply()
@@ -243,7 +245,8 @@ def test_an_apply_killed_after_each_action_ends_the_same(project: RunningProject
         fresh: list[str] = []
 
         def unseen(line: dict[str, object], fresh: list[str] = fresh) -> bool:
-            address = str(line.get("address", "")).split(".", 1)[-1]
+            # A capture that is begun anew has another number: what was seen of it is not to be seen again.
+            address = re.sub(r"\d+", "#", str(line.get("address", "")))
             if line["event"] != "begin" or address in begun:
                 return False
             fresh.append(address)
@@ -252,7 +255,10 @@ def test_an_apply_killed_after_each_action_ends_the_same(project: RunningProject
         if not project.kill_when(unseen, "apply", "--yes"):
             break
         begun.extend(fresh)
+    else:
+        pytest.fail(f"there is always something that was not begun before: {begun}")
     assert len(begun) > 5
+    assert {"capture:#", "table:public.orders"} <= set(begun), "not all of it was begun"
     opened.apply()
     assert opened.plan().empty
     assert list(project.generations("orders").values()) == ["live"]

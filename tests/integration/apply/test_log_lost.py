@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from dataclasses import replace
@@ -25,11 +24,6 @@ from tests.integration.lifecycle.small_project import eventually
 pytestmark = pytest.mark.engines
 
 
-def said(project: RunningProject) -> dict[str, str]:
-    """What stands in `headrace status`, by code."""
-    return {one["code"]: one["summary"] for one in json.loads(project.run("status", "--json")[1])["alerts"]}
-
-
 def serve_orders(project: RunningProject) -> tuple[Project, int, str]:
     """The project with its table served, the number of the generation, and the topic it reads."""
     opened = project.declare("orders")
@@ -41,15 +35,17 @@ def serve_orders(project: RunningProject) -> tuple[Project, int, str]:
 
 def healed(project: RunningProject, number: int) -> None:
     """Told, planned, built anew, and not told any more."""
-    eventually(lambda: "log-lost" in said(project), timeout_s=120)
-    (table,) = json.loads(project.run("status", "--json")[1])["tables"]
+    eventually(lambda: "log-lost" in project.alerts(), timeout_s=120)
+    told = project.status()
+    assert "log-lost" in {alert["code"] for alert in told["alerts"]}
+    (table,) = told["tables"]
     assert table["exact"] is False
     assert "are gone" in project.run("plan")[1]
     assert project.run("apply", "--yes")[0] == 0
     (now,) = project.generations("orders")
     assert now > number
     project.same("orders")
-    eventually(lambda: "log-lost" not in said(project), timeout_s=120)
+    eventually(lambda: "log-lost" not in project.alerts(), timeout_s=120)
     assert project.run("plan", "--detailed-exitcode")[0] == 0
 
 

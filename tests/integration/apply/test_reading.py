@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from headrace.apply.project import open_project
 from headrace.lsn import lsn_text
 from tests.integration.apply.project import RunningProject
 
@@ -14,29 +15,33 @@ pytestmark = pytest.mark.engines
 COUNT = "SELECT COUNT(*) FROM orders"
 
 
-def wal(project: RunningProject, ahead: int = 0) -> str:
+def wal(project: RunningProject, ahead: int = 0) -> int:
     ((found,),) = project.source(f"SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint + {ahead}")
-    return lsn_text(int(str(found)))
+    return int(str(found))
 
 
 def test_an_answer_after_a_point_of_the_wal_holds_all_up_to_it(project: RunningProject) -> None:
     project.declare("orders").apply()
-    for number in range(501, 511):
+    for number in range(501, 510):
         project.execute(f"INSERT INTO orders VALUES ({number}, 'new')")
-        code, told = project.run("query", COUNT, "--after", wal(project))
-        assert (code, told.split()[-1]) == (0, str(number))
+        found = open_project(project.directory).query(COUNT, after_lsn=wal(project))
+        assert found.rows == [(number,)]
+    project.execute("INSERT INTO orders VALUES (510, 'new')")
+    code, told = project.run("query", COUNT, "--after", lsn_text(wal(project)))
+    assert (code, told.split()[-1]) == (0, "510")
 
 
 def test_a_point_that_is_not_written_yet_is_waited_for(project: RunningProject) -> None:
     project.declare("orders").apply()
-    ahead = wal(project, ahead=1 << 16)
+    ahead = lsn_text(wal(project, ahead=1 << 16))
     stop = threading.Event()
 
     def write() -> None:
         count = 500
-        while not stop.wait(0.01):
-            count += 1
-            project.execute(f"INSERT INTO orders VALUES ({count}, repeat('x', 1000))")
+        with project.connect() as connection:
+            while not stop.wait(0.01):
+                count += 1
+                connection.execute("INSERT INTO orders VALUES (%s, repeat('x', 1000))", (count,))
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -52,7 +57,7 @@ def test_a_point_that_is_not_written_yet_is_waited_for(project: RunningProject) 
 def test_a_point_of_another_server_is_an_error_and_no_answer(project: RunningProject) -> None:
     project.declare("orders").apply()
     code, told = project.run(
-        "query", COUNT, "--after", wal(project, ahead=1 << 40), "--timeout", "1", "--json"
+        "query", COUNT, "--after", lsn_text(wal(project, ahead=1 << 40)), "--timeout", "1", "--json"
     )
     assert code == 1
     assert '"wal-not-written"' in told

@@ -12,10 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from headrace.engines.folder import ProjectFolder
-from headrace.engines.install import install
-from headrace.engines.installation import headrace_home
 from headrace.engines.process import Mark, ProcessIdentity, kill, spawn, terminate
 from headrace.engines.stack import PORT_NAMES, endpoints, stack
+from tests.running_engines import installed
 
 PROJECT = "shop"
 STARTED = ("postgres", "kafka", "connect")
@@ -35,7 +34,7 @@ class CaptureEngines:
         for made in (folder.root, folder.run, folder.logs):
             made.mkdir(parents=True, exist_ok=True)
         ports = _free_ports()
-        installation = self.installation = install(headrace_home(), lambda line: None)
+        installation = self.installation = installed()
         services = stack(PROJECT, self.directory, ports, installation, {"connect": 768}, optional=optional)
         self.services = {service.name: service for service in services if service.name in started}
         self._running: dict[str, tuple[ProcessIdentity, subprocess.Popen[bytes]]] = {}

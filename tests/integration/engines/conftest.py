@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from headrace.engines import postgres
-from headrace.engines.install import install
-from headrace.engines.installation import Installation, headrace_home
+from headrace.engines.installation import Installation
 from tests.integration.engines.running import RunningEngines
+from tests.running_engines import installed
 
 
 @pytest.fixture(scope="package")
 def installation() -> Installation:
-    return install(headrace_home(), lambda line: None)
+    return installed()
 
 
 @pytest.fixture(scope="module")

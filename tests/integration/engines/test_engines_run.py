@@ -152,13 +152,6 @@ def test_serves_again_after_kill_9(engines: RunningEngines, name: str) -> None:
     assert "Found another instance" not in engines.services["pinot"].log.read_text()
 
 
-def test_each_ends_when_asked_and_serves_again(engines: RunningEngines) -> None:
-    for name in reversed(list(engines.services)):
-        assert engines.stop(name), f"{name} had to be killed"
-    for name in engines.services:
-        engines.start(name)
-
-
 def test_data_outlive_a_restart(engines: RunningEngines) -> None:
     with psycopg.connect(**engines.endpoints.source.conninfo(), autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
@@ -166,6 +159,12 @@ def test_data_outlive_a_restart(engines: RunningEngines) -> None:
     engines.start("postgres")
     with psycopg.connect(**engines.endpoints.source.conninfo()) as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (42,)
+
+
+def test_each_ends_when_asked(engines: RunningEngines) -> None:
+    """The last one: nothing runs any more."""
+    for name in reversed(list(engines.services)):
+        assert engines.stop(name), f"{name} had to be killed"
 
 
 @pytest.mark.skipif(account.unprivileged() is None, reason="only root runs PostgreSQL as somebody else")

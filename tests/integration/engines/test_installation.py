@@ -29,7 +29,7 @@ from headrace.engines.installation import (
     java_folder,
     library,
 )
-from headrace.engines.versions import DEBEZIUM, FROM_MAVEN, KAFKA, PINOT
+from headrace.engines.versions import DEBEZIUM, FROM_MAVEN, KAFKA, PINOT, SPARK
 from headrace.errors import HeadraceError
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
@@ -53,6 +53,20 @@ def refuse_maven(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shutil.which("mvn") is None
 
 
+def linked(source: Path, target: Path) -> Path:
+    """The same files once more, where the file system can; they are replaced, never written to."""
+
+    def link(file: str, to: str) -> None:
+        try:
+            os.link(file, to)
+        except OSError:
+            shutil.copy2(file, to)
+
+    # The lock is of one home, and goes with the file.
+    ignored = shutil.ignore_patterns(".lock")
+    return Path(shutil.copytree(source, target, symlinks=True, ignore=ignored, copy_function=link))
+
+
 @dataclass(frozen=True)
 class Interrupted:
     """A finished installation after `attempts` that were killed.
@@ -67,8 +81,10 @@ class Interrupted:
 
 
 @pytest.fixture(scope="module")
-def interrupted() -> Iterator[Interrupted]:
+def interrupted(installation: Installation) -> Iterator[Interrupted]:
+    """Spark is there already: its download is 456 MB."""
     home = Path(tempfile.mkdtemp(prefix="headrace-test-home-"))
+    linked(engine_folder(SPARK, installation.home), engine_folder(SPARK, home))
     moments = random.Random(7)
     differences = list[str]()
     killed = 0
@@ -99,8 +115,8 @@ def fresh_home(interrupted: Interrupted) -> Path:
 
 @pytest.fixture
 def home(fresh_home: Path, tmp_path: Path) -> Path:
-    """A finished installation to damage; its jars are copies."""
-    return Path(shutil.copytree(fresh_home, tmp_path / "home", symlinks=True))
+    """A finished installation to damage, but for the content of its files: others have them too."""
+    return linked(fresh_home, tmp_path / "home")
 
 
 def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
@@ -157,7 +173,9 @@ def test_a_missing_jar_is_noticed_and_repaired(home: Path) -> None:
 
 def test_a_damaged_jar_is_repaired_by_another_installation(home: Path) -> None:
     jar = lock.jars(library(DEBEZIUM, home))[0]
-    jar.write_bytes(jar.read_bytes()[:-1])
+    damaged = jar.read_bytes()[:-1]
+    jar.unlink()
+    jar.write_bytes(damaged)
     lines = list[str]()
     install(home, lines.append, try_engines=False)
     assert lock.differences(library(DEBEZIUM, home), lock.read(DEBEZIUM)) == []

@@ -21,12 +21,12 @@ from headrace.engines.starting import start
 from headrace.engines.stop_project import Stopped, stop
 
 
-def eventually(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+def eventually(condition: Callable[[], Any], timeout_s: float = 30.0, *, pause_s: float = 0.05) -> Any:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if result := condition():
             return result
-        time.sleep(0.05)
+        time.sleep(pause_s)
     pytest.fail(f"not within {timeout_s} s")
 
 

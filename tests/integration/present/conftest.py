@@ -13,8 +13,6 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from headrace.contract import TableContract
-from headrace.engines.install import install
-from headrace.engines.installation import headrace_home
 from headrace.engines.superset_install import install_superset
 from headrace.hops.present.client import SupersetClient
 from headrace.hops.present.resource import Dashboard
@@ -27,6 +25,7 @@ from tests.integration.engines.running import RunningEngines
 from tests.integration.present.running import RunningSuperset, running_superset
 from tests.integration.serve.answering import wait_until_answered
 from tests.integration.serve.envelopes import EnvelopeWriter
+from tests.running_engines import installed
 from tests.unit.present.contracts import ORDERS
 
 PROJECT = "shop"
@@ -108,9 +107,8 @@ class Bench:
 @pytest.fixture(scope="package")
 def bench() -> Iterator[Bench]:
     """ZooKeeper, Kafka and Pinot, with Superset beside them; at the end nothing of it runs."""
-    home = headrace_home()
-    installation = install(home, lambda line: None)
-    superset = install_superset(home, lambda line: None)
+    installation = installed()
+    superset = install_superset(installation.home, lambda line: None)
     with tempfile.TemporaryDirectory(prefix="headrace-test-present-") as made:
         running = RunningEngines(Path(made), installation)
         try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import psycopg
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -14,9 +15,10 @@ from psycopg import sql
 
 from headrace.contract import Column, TableContract
 from headrace.endpoints import Endpoints
-from headrace.hops.serve import directory
+from headrace.hops.serve import directory, statement
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
+from headrace.hops.serve.query import Prepared, QueryClient, QueryResult
 from headrace.hops.serve.render import Placement, Status
 from headrace.hops.serve.resource import ServedTable, wait_until_consuming
 from headrace.names import CaptureNames, TableName
@@ -44,6 +46,7 @@ class Pair:
     project: str
     physical: str
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -52,6 +55,26 @@ class Pair:
     @property
     def generation(self) -> Generation:
         return directory.resolve(self.pinot, self.project, self.name)
+
+    @cached_property
+    def _only_generation(self) -> Generation:
+        return self.generation
+
+    def ask(self, query: str, *, after: int | None = None, timeout_s: float = 30.0) -> QueryResult:
+        """What `headrace query` answers, as often as it is asked: looked up and read once only.
+
+        Args:
+            after: wait until Pinot has everything below this offset.
+        """
+        prepared = self._prepared.get(query)
+        if prepared is None:
+            parsed, generation = statement.parse(query), self._only_generation
+            assert parsed.table == self.name
+            prepared = Prepared(parsed, generation, parsed.bind(generation.contract))
+            self._prepared[query] = prepared
+        fence = None if after is None else {0: after}
+        client = QueryClient(self.pinot, self.project)
+        return client.execute(prepared, after=fence, timeout_s=timeout_s)
 
     def fence(self, generation: Generation, timeout_s: float = 30.0) -> Mapping[int, int]:
         """The end of what was written; a transaction that is committed and not yet written is waited for."""

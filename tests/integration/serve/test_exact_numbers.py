@@ -13,7 +13,6 @@ import pytest
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
 from headrace.errors import HeadraceError
-from headrace.hops.serve.query import QueryClient
 from tests.integration.serve.pairs import open_pair
 from tests.integration.serve.test_three_valued_logic import Asked
 
@@ -195,7 +194,7 @@ def _queries() -> list[str]:
 @pytest.fixture
 def asked(engines: Endpoints) -> Iterator[Asked]:
     with open_pair(engines, f"exact_{uuid.uuid4().hex[:8]}", COLUMNS) as pair:
-        yield Asked(pair, QueryClient(pair.pinot, pair.project))
+        yield Asked(pair)
 
 
 def test_numbers_are_postgres_numbers_before_and_after_a_commit(asked: Asked) -> None:

@@ -29,7 +29,6 @@ from headrace.engines.ports import read_ports
 from headrace.engines.zookeeper_client import ZooKeeperClient
 from headrace.errors import HeadraceError
 from headrace.hops.serve import probe
-from headrace.hops.serve.query import QueryClient
 from headrace.hops.serve.resource import wait_until_consuming
 from headrace.spec.load import load
 from tests.faults.kills import kill, pid_of, wait_until_back
@@ -44,6 +43,8 @@ COLUMNS = (
     Column("qty", "integer", Conversion.INT, False),
 )
 ROWS = 500
+PAUSE_S = 0.005
+CONTROLLER_PAUSE_S = 0.02
 STATUS = "segment.realtime.status"
 
 
@@ -57,9 +58,7 @@ def pair(engines: Endpoints) -> Iterator[Pair]:
 
 def count(pair: Pair, *, after: int | None = None) -> int:
     """Rows as Pinot answers; with `after` not before that offset is in."""
-    client = QueryClient(pair.pinot, pair.project)
-    fence = None if after is None else {0: after}
-    ((rows,),) = client.run(f"SELECT COUNT(*) FROM {pair.name}", after=fence, timeout_s=60).rows
+    ((rows,),) = pair.ask(f"SELECT COUNT(*) FROM {pair.name}", after=after, timeout_s=60).rows
     assert isinstance(rows, int)
     return rows
 
@@ -90,6 +89,7 @@ def counting(pair: Pair) -> Iterator[list[int]]:
                 if error.code != "query-not-caught-up":
                     failures.append(error)
                     return
+            ending.wait(PAUSE_S)
 
     thread = threading.Thread(target=read)
     thread.start()
@@ -122,6 +122,7 @@ def test_rows_are_seen_before_the_controller_knows_their_segment(engines: Endpoi
             assert count(pair, after=pair.writer.offset) == number
             if len(pair.pinot.segments(pair.physical)) == 1:
                 seen.append(pair.writer.offset)
+            time.sleep(CONTROLLER_PAUSE_S)
     pair.put("u", [{"id": 0, "qty": 2}])
     pair.put("d", [{"id": 1, "qty": 0}])
     assert count(pair, after=pair.writer.offset) == number - 1
@@ -142,11 +143,11 @@ def test_many_commits_under_writing(pair: Pair) -> None:
             pair.put("c", [{"id": number, "qty": 1}])
             pair.put("u", [{"id": number - ROWS, "qty": commits}])
             number += 1
+            time.sleep(PAUSE_S)
         assert count(pair, after=pair.writer.offset) == number
     pair.commit()
-    client = QueryClient(pair.pinot, pair.project)
     query = f"SELECT id, qty FROM {pair.name} ORDER BY id LIMIT {number}"
-    found = client.run(query, after={0: pair.writer.offset}, timeout_s=60).rows
+    found = pair.ask(query, after=pair.writer.offset, timeout_s=60).rows
     wanted = pair.connection.execute(query.encode()).fetchall()
     assert [tuple(row) for row in found] == wanted
 
@@ -209,7 +210,7 @@ def test_in_bulk_a_segment_takes_more_rows_than_declared_and_is_committed_afterw
         pair.put("u", [{"id": key, "qty": 7} for key in range(declared)], source=False)
         assert count(pair, after=pair.writer.offset) == number
         query = f"SELECT SUM(qty) FROM {pair.name}"
-        assert QueryClient(pair.pinot, pair.project).run(query).rows == [(7 * declared,)]
+        assert pair.ask(query).rows == [(7 * declared,)]
 
         deadline = time.monotonic() + 90
         while number + declared - sum(sizes := committed_rows(engines, pair)) >= declared:
@@ -318,6 +319,7 @@ def test_killed_between_the_steps_of_a_commit(
         deadline = time.monotonic() + 90
         while (after := stored(zookeeper, pair, "IDEALSTATES"))["mapFields"].keys() == {full}:
             assert time.monotonic() < deadline, "the segment was not committed"
+            time.sleep(CONTROLLER_PAUSE_S)
         (following,) = after["mapFields"].keys() - {full}
         killed = kill(project, "pinot")
         store(zookeeper, pair, before, "IDEALSTATES")

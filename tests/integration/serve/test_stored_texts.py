@@ -14,7 +14,6 @@ from psycopg import sql
 
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
-from headrace.hops.serve.query import QueryClient
 from tests.integration.serve.pairs import Pair, open_pair
 
 pytestmark = pytest.mark.engines
@@ -117,14 +116,13 @@ def pair(engines: Endpoints) -> Iterator[Pair]:
 
 def test_stored_texts_are_compared_as_postgresql_compares_the_values(pair: Pair) -> None:
     source = random.Random(7)
-    client = QueryClient(pair.pinot, pair.project)
     pair.put("c", [_row(source, number) for number in range(60)])
     for committed in (False, True):
         if committed:
             pair.commit()
         for query in (query.replace("{t}", pair.name) for query in _QUERIES):
             expected = [tuple(row) for row in pair.connection.execute(query.encode()).fetchall()]
-            found = client.run(query, after={0: pair.writer.offset}, timeout_s=30).rows
+            found = pair.ask(query, after=pair.writer.offset).rows
             if "ORDER BY" not in query or "GROUP BY c ORDER" in query:
                 expected, found = sorted(expected, key=repr), sorted(found, key=repr)
             assert found == expected, query

@@ -19,7 +19,7 @@ import pytest
 
 from headrace.contract import Column, Conversion
 from headrace.endpoints import Endpoints
-from headrace.hops.serve.query import QueryClient, QueryResult
+from headrace.hops.serve.query import QueryResult
 from headrace.spec.model import Index
 from tests.integration.serve.pairs import Pair, open_pair
 from tests.integration.serve.queries import conditions, draw, fixed
@@ -56,10 +56,9 @@ class Asked:
     """A table in both systems, and how to ask both the same."""
 
     pair: Pair
-    client: QueryClient
 
     def pinot_answer(self, query: str) -> QueryResult:
-        return self.client.run(query, after={0: self.pair.writer.offset}, timeout_s=30)
+        return self.pair.ask(query, after=self.pair.writer.offset)
 
     def postgres_answer(self, query: str) -> list[tuple[object, ...]]:
         with self.pair.connection.cursor() as cursor:
@@ -128,7 +127,7 @@ def random_row(source: random.Random, number: int) -> dict[str, object]:
 @contextmanager
 def asked(engines: Endpoints, columns: tuple[Column, ...]) -> Iterator[Asked]:
     with open_pair(engines, f"logic_{uuid.uuid4().hex[:8]}", columns) as pair:
-        yield Asked(pair, QueryClient(pair.pinot, pair.project))
+        yield Asked(pair)
 
 
 def test_equal_to_postgres_before_and_after_commits(engines: Endpoints) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from headrace.engines import runtime
-from headrace.engines.install import install
 from headrace.engines.installation import headrace_home
 from headrace.engines.request import EngineRequest, RestartPolicy
 from headrace.engines.stack import port_names
 from headrace.engines.starting import start
 from tests.integration.views.project import ViewProject
+from tests.running_engines import installed, remove
 
 NAME = "viewtest"
 REPOSITORY = Path(__file__).parents[3]
@@ -24,7 +23,7 @@ REPOSITORY = Path(__file__).parents[3]
 @pytest.fixture(scope="package")
 def engines() -> Iterator[ViewProject]:
     """A running project without a declaration."""
-    install(headrace_home(), lambda line: None)
+    installed()
     with tempfile.TemporaryDirectory(prefix="headrace-views-") as made:
         folder = Path(made).resolve()
         folder.chmod(0o755)  # PostgreSQL runs as somebody else when we are root
@@ -49,7 +48,7 @@ def engines() -> Iterator[ViewProject]:
                 del os.environ["PYTHONPATH"]
             else:
                 os.environ["PYTHONPATH"] = known
-            runtime.down(folder, purge=True)
+            remove(folder)
 
 
 @pytest.fixture(scope="module")

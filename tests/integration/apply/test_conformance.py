@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
 
 from headrace.apply.project import open_project
+from headrace.apply.real import Connections
 from headrace.apply.systems import Systems
 from headrace.contract import Column, Conversion, TableContract
 from headrace.names import CaptureNames, TableName
 from headrace.plan.model import Status, service_topics
 from headrace.plan.resource import Resource
+from tests.integration.apply.project import RunningProject
 from tests.memory_systems import Memory, memory_systems
 
 ORDERS = TableName("public", "orders")
@@ -66,24 +70,35 @@ class Bench:
         ]
 
 
+_NUMBERS = itertools.count(9001)
+"""What is real has a name once only."""
+
+
+@pytest.fixture(scope="module")
+def connections(shared_project: RunningProject) -> Iterator[Connections]:
+    with open_project(shared_project.directory).connections() as connections:
+        yield connections
+
+
 @pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.engines)])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "memory":
         memory = Memory(declared={ORDERS: every_conversion()})
         yield Bench(memory_systems(memory), CaptureNames(memory.project, 9001), True)
         return
-    running = request.getfixturevalue("project")
-    running.declare("orders")
-    with open_project(running.directory).connections() as connections:
-        found = Bench(connections.systems, CaptureNames(running.name, 9001), True)
-        yield found
-        objects = connections.systems.objects
-        objects.connector(found.names, ()).delete()
-        objects.slot(found.names).delete()
-        objects.publication(found.names, ()).delete()
-        objects.served(found.names, found.contract, Status.RETIRED).delete()
-        for topic in found.topics():
-            topic.delete()
+    connections: Connections = request.getfixturevalue("connections")
+    systems = connections.systems
+    found = Bench(systems, CaptureNames(systems.project, next(_NUMBERS)), True)
+    yield found
+    systems.objects.connector(found.names, ()).delete()
+    systems.objects.slot(found.names).delete()
+    systems.objects.publication(found.names, ()).delete()
+    systems.objects.served(found.names, found.contract, Status.RETIRED).delete()
+    for topic in found.topics():
+        topic.delete()
+    identity = _identity(found)
+    identity.delete()
+    assert identity.read() == {"identity": "default"}
 
 
 def _identity(bench: Bench) -> Resource:
@@ -167,8 +182,6 @@ def test_an_identity_becomes_what_it_was(bench: Bench) -> None:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_addresses_are_of_one_form_and_documents_are_json(bench: Bench, make: Maker) -> None:
-    import json
-
     resource = make(bench)
     kind, colon, name = resource.address.partition(":")
     assert kind

@@ -7,16 +7,22 @@ cross segments and commits happen in the middle of everything.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from headrace.cli.scratch_project import scratch_project
+from headrace.apply.progress import Event, StageBegun
+from headrace.apply.project import Project
 from headrace.feed.connect import connect
+from headrace.plan.render import title
+from headrace.spec.load import load
+from tests.integration.apply.project import RunningProject
 from tests.property.histories import History, intents, random_intents, resolve
 from tests.property.pinot_reader import PinotReader
 from tests.property.replay import Replayer, create_tables, differences, postgres_reader
@@ -36,10 +42,10 @@ HISTORIES = int(os.environ.get("HEADRACE_TEST_HISTORIES", "2"))
 """Long ones, of 1,500 intents each."""
 
 
-class Path:
+class WholePath:
     """The running project, the sessions that write and the reader that reads."""
 
-    def __init__(self, project) -> None:
+    def __init__(self, project: Project) -> None:
         source = project.endpoints.source
         self.connection = connect(source)
         self.replayer = Replayer(lambda: connect(source))
@@ -68,17 +74,33 @@ class Path:
 
 
 @pytest.fixture(scope="module")
-def path() -> Iterator[Path]:
-    def prepare(connection) -> None:
-        create_tables(connection, TABLES.values(), full_identity=False)
+def path(engines_folder: Path) -> Iterator[WholePath]:
+    """All tables served; of them and their types nothing is left."""
+    running = RunningProject(engines_folder, load(engines_folder / "headrace.yaml").project)
 
-    with contextlib.ExitStack() as stack:
-        project = stack.enter_context(
-            scratch_project("exact", DECLARED, prepare, lambda line: print(line, file=sys.stderr))
+    def clear() -> None:
+        running.declare("orders").destroy()
+        running.execute(
+            f"DROP TABLE IF EXISTS {', '.join(TABLES)}",
+            "DROP TYPE IF EXISTS mood",
+            "DROP DOMAIN IF EXISTS positive",
         )
-        path = Path(project)
+
+    clear()
+    with contextlib.ExitStack() as stack:
+        stack.callback(clear)
+        project = running.declare(*(f"{name}: {json.dumps(how)}" for name, how in DECLARED.items()))
+        with connect(project.endpoints.source) as connection:
+            create_tables(connection, TABLES.values(), full_identity=False)
+        project.apply(progress=_told)
+        path = WholePath(project)
         stack.callback(path.close)
         yield path
+
+
+def _told(event: Event) -> None:
+    if isinstance(event, StageBegun):
+        print(f"  {event.position}/{event.count} {title(event.stage)}", file=sys.stderr)
 
 
 @settings(
