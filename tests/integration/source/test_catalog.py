@@ -93,6 +93,21 @@ def test_an_index_of_postgresql_becomes_one_of_pinot(client: SourceClient) -> No
     }
 
 
+def test_an_index_that_pinot_cannot_have_or_answers_wrongly_with_is_refused(client: SourceClient) -> None:
+    columns = {"raw": "bytea", "document": "jsonb", "many": "integer[]", "loose": "numeric"}
+    client.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, fine numeric(9,2),"
+        + ", ".join(f"{name} {kind}" for name, kind in columns.items())  # type: ignore[arg-type]
+        + ")"
+    )
+    for index in ("range", "bloom"):
+        refusals = refused(client, t={"indexes": {"fine": index} | dict.fromkeys(columns, index)})
+        assert {refusal.column: refusal.reason for refusal in refusals} == {
+            name: f"a column of type {kind} cannot have a {index} index" for name, kind in columns.items()
+        }
+    assert contracts(client, declare(t={"indexes": dict.fromkeys(columns, "inverted")}))[1] == []
+
+
 def test_a_partitioned_table(client: SourceClient) -> None:
     client.execute(
         "CREATE TABLE m (d date, id int, PRIMARY KEY (d, id)) PARTITION BY RANGE (d);"

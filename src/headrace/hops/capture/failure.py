@@ -70,7 +70,7 @@ _KNOWN = (
     ),
     _Known(
         r'replication slot "(?P<detail>[^"]+)" is ahead of',
-        SLOT_AHEAD,
+        "capture-slot-ahead",
         "PostgreSQL has forgotten changes that are not in Kafka",
         "`headrace resync --all` builds the tables anew; Kafka lost its end in a power cut, or a copy of this"
         " project read the slot",

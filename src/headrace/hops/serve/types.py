@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from headrace.contract import LONG_TEXT, Column, Conversion
+
 ADDRESSES = frozenset({"inet", "cidr", "macaddr", "macaddr8"})
 NO_EQUALITY = frozenset(
     {"json", "jsonb", "xml", "tsvector", "citext", "ltree", "bpchar", "character", '"char"', "bit"}
@@ -29,3 +31,20 @@ def fixed_scale(pg_type: str) -> int | None:
         return None
     scale = int(pg_type[len("numeric(") : -1].split(",")[1])
     return scale if scale >= 0 else None
+
+
+def index_problem(column: Column) -> str | None:
+    """Why Pinot 0.11.0 cannot have the index that a column asks for; None when it can, or asks for none.
+
+    A range index needs numbers or a dictionary. A Bloom filter of bytes holds other bytes than are asked for:
+    after a commit nothing is found. Texts that are not compared have no use for either.
+    """
+    if column.index not in {"range", "bloom"}:
+        return None
+    texts = (
+        column.conversion in {Conversion.JSON_TEXT, Conversion.DECIMAL_TEXT} or column.pg_type in LONG_TEXT
+    )
+    loose = column.conversion is Conversion.DECIMAL and fixed_scale(column.pg_type) is None
+    if texts or loose or column.conversion is Conversion.BYTES:
+        return f"a column of type {column.pg_type} cannot have a {column.index} index"
+    return None

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from headrace.contract import LONG_TEXT, MICROS_SUFFIX, Column, Conversion, Mask, Refusal, TableContract
 from headrace.errors import Where
+from headrace.hops.serve.types import index_problem
 from headrace.hops.source.client import SourceClient
 from headrace.hops.source.keys import key_of
 from headrace.hops.source.relations import SourceColumn, SourceTable, read_tables, table_names
@@ -278,7 +279,7 @@ class _Judge:
             if conversion is Conversion.JSON_TEXT:
                 self.refuse(name, "an array cannot be masked", exclude, ".mask")
             conversion = Conversion.TEXT
-        return Column(
+        column = Column(
             name=name,
             pg_type=source.type.formatted,
             conversion=conversion,
@@ -286,6 +287,12 @@ class _Judge:
             mask=mask,
             index=self._index(source, conversion, indexed),
         )
+        problem = index_problem(column)
+        if problem is not None:
+            self.refuse(
+                name, problem, f"take {name} out of `indexes`, or `{name}: inverted`", f".indexes.{name}"
+            )
+        return column
 
     def _index(self, source: SourceColumn, conversion: Conversion, indexed: Collection[str]) -> str | None:
         """The one declared, else what PostgreSQL's becomes."""

@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.expressions.core import Expr as Node
 
 from headrace.contract import MICROS_SUFFIX, Column, Conversion, TableContract
+from headrace.hops.serve.types import index_problem
 from headrace.hops.transform.aggregates import Sums, aggregate, is_aggregate
 from headrace.hops.transform.columns import SourceColumn, row_key, source_column
 from headrace.hops.transform.conditions import boolean
@@ -278,6 +279,9 @@ class _Compilation:
             nullable=found.nullable,
             index=self.options.indexes.get(name),
         )
+        problem = index_problem(column)
+        if problem is not None:
+            self._refuse(f"{name}: {problem}", f"take {name} out of `indexes`, or `{name}: inverted`")
         made = any(is_aggregate(part) for part in node.walk())
         sql = written(_in_envelope(found), identifier)
         return ResultColumn(name, kind.pg, node.sql(dialect="postgres"), sql, made), column

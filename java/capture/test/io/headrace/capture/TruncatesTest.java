@@ -48,7 +48,7 @@ class TruncatesTest {
   @Test
   void aTruncateReachesEveryPartitionOfEveryTable() {
     assertEquals(List.of("three 0", "three 1", "three 2", "one null", "two 0", "two 1"),
-        sent(new ResumePoints(SNAPSHOT_OVER), 9));
+        sent(new ResumePoints(SNAPSHOT_OVER, ""), 9));
   }
 
   @Test
@@ -64,12 +64,12 @@ class TruncatesTest {
 
   @Test
   void aTruncateThatAKillCutIsSentWholeAfterARestart() {
-    List<String> whole = sent(new ResumePoints(SNAPSHOT_OVER), 9);
+    List<String> whole = sent(new ResumePoints(SNAPSHOT_OVER, ""), 9);
     for (int cut = 1; cut < whole.size(); cut++) {
-      ResumePoints killed = new ResumePoints(SNAPSHOT_OVER);
+      ResumePoints killed = new ResumePoints(SNAPSHOT_OVER, "");
       assertEquals(whole.subList(0, cut), sent(killed, cut));
       Map<String, ?> stored = Map.of("lsn", 100L, "txId", 7L, ResumePoints.LSN, 200L, ResumePoints.SENT, (long) cut);
-      assertEquals(whole, sent(new ResumePoints(stored), 9), "after " + cut);
+      assertEquals(whole, sent(new ResumePoints(stored, ""), 9), "after " + cut);
     }
   }
 
