@@ -9,7 +9,7 @@ MEANING = {
     ExitCode.EXPECTED_FAILURE: "a known failure: it says what, why and the remedy ([errors](errors.md))",
     ExitCode.BUG: "a bug of headrace: the message says where the traceback was written",
     ExitCode.CHANGES_PRESENT: "there are changes: `plan --detailed-exitcode`, `compose render --check`",
-    ExitCode.OBJECTIVE_MISSED: "what was asked for was not reached: `trace --wait` in time, a number of `bench`",
+    ExitCode.OBJECTIVE_MISSED: "what was asked for was not reached: `trace --wait`, a number of `bench`",
     ExitCode.DATA_DIFFER: "Pinot and PostgreSQL differ: `verify`, `trace`, `demo`",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C (SIGINT)",
     ExitCode.TERMINATED: "ended by SIGTERM",
