@@ -55,7 +55,10 @@ def overview(project: Project, *, tables: bool = True) -> Overview:
 def _tables(project: Project) -> tuple[TableStatus, ...]:
     alerts, unknown = standing(project.directory), not_looked_at(project.directory)
     with project.connections() as connections:
-        queries = connections.spark.jobs() if connections.spark is not None else None
+        try:
+            queries = connections.spark.jobs() if connections.spark is not None else None
+        except HeadraceError as error:
+            queries = error
         return tuple(
             table_status(project.name, connections.pinot, connections.kafka, alerts, unknown, queries)
         )

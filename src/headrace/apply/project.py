@@ -160,17 +160,20 @@ class Project:
     def rejects(
         self, tables: Iterable[TableName] = ()
     ) -> tuple[tuple[TableContract, tuple[Reject, ...]], ...]:
-        """The rows that could not be carried exactly; of all that is declared when no table is named.
+        """The rows that could not be carried exactly; of all that is served when no table is named.
 
         Raises:
             HeadraceError: `table-not-declared`, or `served-table-unknown` for one that is not live yet.
         """
         from headrace.hops.serve import probe
-        from headrace.hops.serve.directory import resolve
+        from headrace.hops.serve.directory import look, resolve
 
-        names = [self._served_name(table) for table in tables] or map(self._served_name, self._everything())
+        names = [self._served_name(table) for table in tables]
         with self.connections() as connections:
-            live = [resolve(connections.pinot, self.name, name) for name in names]
+            pinot = connections.pinot
+            live = [resolve(pinot, self.name, name) for name in names] or look(
+                pinot, self.name
+            ).live().values()
             return tuple(
                 (one.contract, probe.rejects(connections.pinot, one.physical, one.contract.key))
                 for one in live

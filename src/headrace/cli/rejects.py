@@ -45,7 +45,10 @@ def rejects(
     if rows:
         output.answer(output.table(("table", "key", "reason", "lsn"), rows))
     else:
-        output.answer("no rejects: every row of these tables is carried exactly")
+        names = ", ".join(contract.table.shown for contract, _ in found)
+        output.answer(
+            f"no rejects: every row of {names} is carried exactly" if names else "no table is served"
+        )
 
 
 def _document(contract: TableContract, listed: tuple[Reject, ...]) -> dict[str, object]:

@@ -98,7 +98,7 @@ class JavaProgram:
         for path in (self.configuration, self.log.parent, self.data):
             path.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)  # it holds rows
-        temporary.mkdir()
+        temporary.mkdir(exist_ok=True)
         logging = self.configuration / "log4j2.xml"
         compiler_options = self._compiler_options()
         lines = [

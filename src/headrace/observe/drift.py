@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.contract import TableContract
+from headrace.hops.capture.failure import SLOT_AHEAD
 from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
@@ -103,7 +104,7 @@ def drift(
         alerts: what the supervisor told last.
     """
     alerts = tuple(alerts)
-    lost = alerted(generation, [alert for alert in alerts if alert.code in {SLOT_LOST, LOG_LOST}])
+    lost = alerted(generation, [alert for alert in alerts if alert.code in {SLOT_LOST, SLOT_AHEAD, LOG_LOST}])
     if contract is None:
         return Drift(lost)
     told = {alert.summary for alert in alerts}

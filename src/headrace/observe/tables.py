@@ -67,7 +67,7 @@ def table_status(
     kafka: KafkaClient,
     alerts: Iterable[Alert] = (),
     unknown: str | None = None,
-    queries: Mapping[str, JobStatus] | None = None,
+    queries: Mapping[str, JobStatus] | HeadraceError | None = None,
 ) -> list[TableStatus]:
     """Every generation of a project's tables, live ones first, by name.
 
@@ -76,7 +76,8 @@ def table_status(
         pinot, kafka: where they are kept.
         alerts: what stands; some of it makes a table not exact.
         unknown: why nobody would have told; then no table is said to be exact.
-        queries: how the queries of views stand, by the name of their table in Pinot; None: not asked.
+        queries: how the queries of views stand, by the name of their table in Pinot; None: not asked; an
+            error: why that is not known.
     """
     generations = sorted(
         look(pinot, project).generations, key=lambda one: (one.status is not Status.LIVE, one.served_name)
@@ -87,14 +88,16 @@ def table_status(
     except HeadraceError:
         ends = {}
     standing = tuple(alerts)
+    unasked = queries.summary if isinstance(queries, HeadraceError) else None
+    known = None if isinstance(queries, HeadraceError) else queries
     captures = {one.source: one.capture for one in generations if _is_live(one) and not _is_view(one)}
     return [
         _one(
             generation,
             pinot,
             ends,
-            (*alerted(generation, standing), *_stands_still(generation, captures, queries)),
-            unknown,
+            (*alerted(generation, standing), *_stands_still(generation, captures, known)),
+            unknown or (unasked if _is_view(generation) else None),
         )
         for generation in generations
     ]

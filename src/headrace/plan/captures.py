@@ -148,8 +148,6 @@ def why_not_current(world: World, view: ViewContract, capture: int) -> str | Non
         return f"records of its topic are gone ({lost})"
     if live.failed == LOG_INCOMPLETE:
         return "its query had to begin anew, and the beginning of the log is gone"
-    if live.failed is not None:
-        return f"its query has failed for good ({live.failed})"
     if not live.job and world.names(capture).topic(view.base) in world.cut_topics:
         return "its query is gone, and so is the beginning of the log it would begin with"
     return None

@@ -78,6 +78,7 @@ def _begun(world: World, view: ViewContract, capture: int) -> int | None:
             state.view == view.table
             and state.status is Status.BUILDING
             and state.topic
+            and state.failed is None
             and world.view_names(state.number).topic(view.table) not in world.lost_topics
             and state.number > world.resync_above.get(view.table, 0)
             and state.contract is not None

@@ -72,8 +72,8 @@ _KNOWN = (
         r'replication slot "(?P<detail>[^"]+)" is ahead of',
         "capture-slot-ahead",
         "PostgreSQL has forgotten changes that are not in Kafka",
-        "`headrace resync --all` builds the tables anew; Kafka lost its end in a power cut, or a copy of this"
-        " project read the slot",
+        "`headrace resync --all` builds the tables anew; Kafka lost its end in a power cut, a copy of this"
+        " project read the slot, or PostgreSQL was upgraded and made it anew",
     ),
     _Known(
         r'publication "(?P<detail>[^"]+)" does not exist',

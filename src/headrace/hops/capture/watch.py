@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from headrace.errors import HeadraceError
 from headrace.hops.capture.client import ConnectClient
-from headrace.hops.capture.failure import Failure
+from headrace.hops.capture.failure import SLOT_AHEAD, Failure
 from headrace.hops.capture.probe import status
 from headrace.names import CaptureNames
 
@@ -44,6 +44,7 @@ class _History:
     attempts: int = 0
     not_before: float = 0.0
     healthy_since: float | None = None
+    lasting: Failure | None = None
 
 
 class ConnectWatcher:
@@ -65,6 +66,8 @@ class ConnectWatcher:
     def look(self) -> tuple[Report, ...]:
         """Restart what has failed and is due; what is failed, restarted or not, is reported.
 
+        One behind which rows are missing is reported until the connector is gone or has worked for a minute.
+
         Raises:
             HeadraceError: `connect-unreachable`; the next look starts afresh.
         """
@@ -83,6 +86,9 @@ class ConnectWatcher:
             found = status(self._client, name)
             if found is None or found.failure is None:
                 self._note_health(history, found is not None and found.is_healthy)
+                if history.lasting is not None:
+                    # It starts once more, and what is missing is missing all the same.
+                    yield Report(name, history.lasting, False, history.attempts, self._next_in_s(history))
                 continue
             history.healthy_since = None
             yield self._handle(name, found.failure, history)
@@ -93,17 +99,21 @@ class ConnectWatcher:
         elif history.healthy_since is None:
             history.healthy_since = self._now()
         elif self._now() - history.healthy_since >= HEALTHY_AFTER_S:
-            history.attempts = 0
+            history.attempts, history.lasting = 0, None
 
     def _handle(self, name: str, why: Failure, history: _History) -> Report:
         restarted = False
+        if why.code == SLOT_AHEAD:
+            history.lasting = why
         if self._now() >= history.not_before:
             restarted = self._restart(name)
             history.attempts += 1
             grown_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (history.attempts - 1))
             history.not_before = self._now() + (grown_s if why.restart else INCURABLE_PAUSE_S)
-        next_in_s = max(0.0, history.not_before - self._now())
-        return Report(name, why, restarted, history.attempts, next_in_s)
+        return Report(name, why, restarted, history.attempts, self._next_in_s(history))
+
+    def _next_in_s(self, history: _History) -> float:
+        return max(0.0, history.not_before - self._now())
 
     def _restart(self, name: str) -> bool:
         try:

@@ -68,8 +68,10 @@ class SparkClient(Closing):
         self._http.close()
 
     def jobs(self) -> dict[str, JobStatus]:
-        """Every query, by name."""
-        found = cast("dict[str, object]", self._send("GET", "/views").json())
+        """Every query, by name; HeadraceError while Spark starts or does not answer."""
+        answer = self._send("GET", "/views")
+        self._check(answer, "views")
+        found = cast("dict[str, object]", answer.json())
         return {name: JobStatus.model_validate(status) for name, status in found.items()}
 
     def job(self, name: str) -> Job | None:

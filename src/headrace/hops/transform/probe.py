@@ -56,6 +56,6 @@ def check(name: str, status: JobStatus | None) -> None:
             "view-failed",
             f"the query {name} has failed: {status.code}",
             cause=status.message,
-            hint="see `headrace logs spark`; `headrace apply` tries again once the cause is gone",
+            hint="see `headrace logs spark`; correct the row, then `headrace resync` the table that it reads",
             where=where,
         )

@@ -1,9 +1,11 @@
 package io.headrace.pinot;
 
+import java.io.File;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.apache.commons.io.FileUtils;
 import org.apache.helix.zookeeper.datamodel.ZNRecord;
 import org.apache.pinot.common.metadata.segment.SegmentZKMetadata;
 import org.apache.pinot.common.metrics.ServerMetrics;
@@ -33,6 +35,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   private static final long BUILD_AGAIN_MS = 10_000;
   private static final long KAFKA_TIMEOUT_MS = 5_000;
   private final PauselessTableDataManager _table;
+  private final String _indexFolder;
   private final SegmentZKMetadata _metadata;
   private final ArrivalPartition _partition;
   private final FlushPoint _flush;
@@ -53,6 +56,7 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
     super(withMostRows(metadata), tableConfig, table, indexFolder, loading, schema,
         new LLCSegmentName(metadata.getSegmentName()), new Semaphore(1), metrics, partition, null);
     _table = table;
+    _indexFolder = indexFolder;
     _metadata = metadata;
     _stream = new StreamConfig(tableConfig.getTableName(), IngestionConfigUtils.getStreamConfigMap(tableConfig));
     _startOffset = Long.parseLong(metadata.getStartOffset());
@@ -198,7 +202,17 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
         throw e;
       }
       LOGGER.warn("building {} has failed: {}", getSegmentName(), e.toString());
+      removePartsOfBuilds();
       return null;
+    }
+  }
+
+  /** Pinot removes what it has built of a segment for an exception only, and the disk is full. */
+  private void removePartsOfBuilds() {
+    String begins = "tmp-" + getSegmentName() + "-";
+    File[] parts = new File(_indexFolder, "_tmp").listFiles((folder, name) -> name.startsWith(begins));
+    for (File part : parts == null ? new File[0] : parts) {
+      FileUtils.deleteQuietly(part);
     }
   }
 

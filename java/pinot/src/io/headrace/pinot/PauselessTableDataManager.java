@@ -3,6 +3,7 @@ package io.headrace.pinot;
 import com.google.common.base.Preconditions;
 import java.io.File;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import javax.annotation.Nullable;
@@ -40,8 +41,9 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
   /** So many names in a row that were not the controller's, and this table pauses as Pinot's do: its clock differs. */
   private static final int MISSES = 2;
 
-  /** How what Pinot says begins when it leaves out a row, in transforming or in indexing it. */
-  private static final String ROW_LEFT_OUT = "Caught exception while ";
+  /** How what Pinot says begins when it leaves out a row; of a build that fails it begins in part the same. */
+  private static final List<String> ROW_LEFT_OUT =
+      List.of("Caught exception while transforming the record", "Caught exception while indexing the record");
 
   private final InstanceDataManagerConfig _config;
   /** By partition, what the controller does not know yet; its lock also keeps the changes of a partition in order. */
@@ -156,7 +158,7 @@ final class PauselessTableDataManager extends RealtimeTableDataManager {
   public void addSegmentError(String segmentName, SegmentErrorInfo error) {
     super.addSegmentError(segmentName, error);
     String message = error.getErrorMessage();
-    if (message != null && message.startsWith(ROW_LEFT_OUT)) {
+    if (message != null && ROW_LEFT_OUT.stream().anyMatch(message::startsWith)) {
       // Neither the message nor its cause: they hold the row.
       throw new IllegalStateException("a row of " + segmentName + " cannot be indexed");
     }
