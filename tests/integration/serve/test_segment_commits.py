@@ -249,17 +249,35 @@ def test_a_name_that_is_not_the_controllers_costs_no_row(monkeypatch: pytest.Mon
         assert "reading it again" in said
 
 
-def test_a_segment_that_could_not_be_built_is_built_when_it_can_be(engines_folder: Path, pair: Pair) -> None:
-    """A full disk, here a file where the building has its folder; the partition is read on meanwhile."""
-    (building,) = (engines_folder / ".headrace").rglob(f"{pair.physical}_REALTIME/_tmp")
+@contextmanager
+def no_room(table: Path, segment: str, step: str) -> Iterator[None]:
+    """As on a full disk: a file where the building has its folder, a folder where its package is to be."""
+    if step == "packing":
+        package = table / f"{segment}.tar.gz"
+        package.mkdir()
+        yield
+        package.rmdir()
+        return
+    building = table / "_tmp"
     aside = building.rename(building.with_name("_aside"))
     building.touch()
-    force_commit(pair)
-    wait_until_said(engines_folder, "cannot be built")
-    pair.put("c", [{"id": ROWS, "qty": 1}])
-    assert count(pair, after=pair.writer.offset) == ROWS + 1
+    yield
     building.unlink()
     aside.rename(building)
+
+
+@pytest.mark.parametrize("step", ["building", "packing"])
+def test_a_segment_that_could_not_be_built_is_built_when_it_can_be(
+    engines_folder: Path, pair: Pair, step: str
+) -> None:
+    """The partition is read on meanwhile, and readers have all of it."""
+    (building,) = (engines_folder / ".headrace").rglob(f"{pair.physical}_REALTIME/_tmp")
+    (segment,) = pair.pinot.segments(pair.physical)
+    with no_room(building.parent, segment, step):
+        force_commit(pair)
+        wait_until_said(engines_folder, f"{segment} cannot be built")
+        pair.put("c", [{"id": ROWS, "qty": 1}])
+        assert count(pair, after=pair.writer.offset) == ROWS + 1
     deadline = time.monotonic() + 90
     while len(pair.pinot.segments(pair.physical)) == 1:
         assert time.monotonic() < deadline
