@@ -94,7 +94,6 @@ def answer_freshness(found: Sequence[Measurement], longest_gap: float, warm: int
     if fresher is not None:
         output.answer(f"\n{fresher} times fresher than the same path at stock settings (p50)")
     bench_objectives.tell(objectives, numbers)
-    bench_objectives.end(objectives, numbers)
 
 
 def answer_sustained(
@@ -128,7 +127,6 @@ def answer_sustained(
     )
     _plot(times_ms)
     bench_objectives.tell(objectives, medians)
-    bench_objectives.end(objectives, medians)
 
 
 def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
@@ -153,7 +151,6 @@ def answer_bulk(rows: int, runs: Sequence[Mapping[str, object]]) -> None:
             p50, longest = (float(str(medians[f"{prefix}others_{part}_ms"])) for part in ("p50", "max"))
             output.answer(f"another table during {way}: p50 {p50:,.0f} ms, at most {longest:,.0f} ms")
     bench_objectives.tell(objectives, medians)
-    bench_objectives.end(objectives, medians)
 
 
 def _of_a_way(found: Mapping[str, object], prefix: str) -> tuple[int, int, float]:

@@ -52,12 +52,13 @@ def document(objectives: Sequence[Objective], medians: Mapping[str, object]) -> 
 
 
 def tell(objectives: Sequence[Objective], medians: Mapping[str, object]) -> None:
-    """Print a line for every number that was measured, beside what it should be."""
+    """Print a line for every number that was measured, beside what it should be, then `end`."""
     for one in objectives:
         reached = one.reached(medians)
         if reached is not None:
             found = f"{medians[one.number]:,g} {one.unit}".rstrip()
             output.answer(f"{'reached' if reached else 'not reached'}: {one.what} {found} ({one})")
+    end(objectives, medians)
 
 
 def end(objectives: Sequence[Objective], medians: Mapping[str, object]) -> None:

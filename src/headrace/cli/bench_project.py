@@ -116,7 +116,6 @@ def answer(runs: Sequence[Mapping[str, object]], csv: Path | None) -> None:
     names = [name for _, name in told]
     output.answer(output.table(names, [[run[name] for name in names] for run in runs]))
     bench_objectives.tell(objectives, medians)
-    bench_objectives.end(objectives, medians)
 
 
 def _parts(run: Mapping[str, object]) -> Mapping[str, object]:

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.contract import TableContract
-from headrace.hops.capture.failure import SLOT_AHEAD
-from headrace.hops.serve.answer import LOG_LOST
 from headrace.hops.serve.client import PinotClient
 from headrace.hops.serve.directory import Generation
 from headrace.hops.serve.directory import look as look_served
 from headrace.hops.source.client import SourceClient
-from headrace.hops.source.probe import SLOT_LOST
 from headrace.hops.source.watch import Change, TableLook, compare, look
-from headrace.observe.tables import alerted
+from headrace.observe.tables import tells_of_lost_rows
 from headrace.observe.told import standing
 from headrace.observe.watch import Alert
 from headrace.observe.watchers import Remembered, changed, read_remembered, remembered_file
@@ -104,7 +101,7 @@ def drift(
         alerts: what the supervisor told last.
     """
     alerts = tuple(alerts)
-    lost = alerted(generation, [alert for alert in alerts if alert.code in {SLOT_LOST, SLOT_AHEAD, LOG_LOST}])
+    lost = tuple(alert.summary for alert in alerts if tells_of_lost_rows(generation, alert))
     if contract is None:
         return Drift(lost)
     told = {alert.summary for alert in alerts}

@@ -90,25 +90,18 @@ def table_status(
     standing = tuple(alerts)
     unasked = queries.summary if isinstance(queries, HeadraceError) else None
     known = None if isinstance(queries, HeadraceError) else queries
-    captures = {one.source: one.capture for one in generations if _is_live(one) and not _is_view(one)}
+    live = [one for one in generations if one.status is Status.LIVE]
+    captures = {one.source: one.capture for one in live if not one.is_view}
     return [
         _one(
             generation,
             pinot,
             ends,
             (*alerted(generation, standing), *_stands_still(generation, captures, known)),
-            unknown or (unasked if _is_view(generation) else None),
+            unknown or (unasked if generation.is_view else None),
         )
         for generation in generations
     ]
-
-
-def _is_live(generation: Generation) -> bool:
-    return generation.status is Status.LIVE
-
-
-def _is_view(generation: Generation) -> bool:
-    return generation.contract.origin is not None
 
 
 def _stands_still(
@@ -117,7 +110,7 @@ def _stands_still(
     queries: Mapping[str, JobStatus] | None,
 ) -> tuple[str, ...]:
     """Why a live view does not follow its table."""
-    if not _is_view(generation) or not _is_live(generation):
+    if not generation.is_view or generation.status is not Status.LIVE:
         return ()
     home = captures.get(generation.source)
     if home is not None and home != generation.capture:
@@ -127,26 +120,29 @@ def _stands_still(
 
 
 def alerted(generation: Generation, alerts: Iterable[Alert]) -> tuple[str, ...]:
-    """Why alerts make a generation not exact: its table changed at the source, its slot or its log was lost.
+    """Why alerts make a generation not exact: its table changed at the source, or rows of it were lost.
 
     A change at the source is told of the live generation; one that is being built knows it already.
     """
-    table, slot = f"table:{generation.source}", f"slot:{generation.capture.slot}"
-    connector = f"connector:{generation.capture.connector}"
-    read = (generation.names.topic(generation.contract.table), generation.capture.topic(generation.source))
-    topics = {f"topic:{topic}" for topic in read}  # of a view, its own and that of its table
+    table = f"table:{generation.source}"
+    live = generation.status is Status.LIVE
     return tuple(
         alert.summary
         for alert in alerts
-        if (
-            alert.code.startswith(SOURCE_CHANGED)
-            and alert.address == table
-            and generation.status is Status.LIVE
-        )
-        or (alert.code == SLOT_LOST and alert.address == slot)
-        or (alert.code == SLOT_AHEAD and alert.address == connector)
-        or (alert.code == LOG_LOST and alert.address in topics)
+        if (live and alert.code.startswith(SOURCE_CHANGED) and alert.address == table)
+        or tells_of_lost_rows(generation, alert)
     )
+
+
+def tells_of_lost_rows(generation: Generation, alert: Alert) -> bool:
+    """Whether an alert says that the slot, the connector or a log of this generation has lost some."""
+    read = (generation.names.topic(generation.contract.table), generation.capture.topic(generation.source))
+    addresses = {
+        SLOT_LOST: {f"slot:{generation.capture.slot}"},
+        SLOT_AHEAD: {f"connector:{generation.capture.connector}"},
+        LOG_LOST: {f"topic:{topic}" for topic in read},  # of a view, its own and that of its table
+    }
+    return alert.address in addresses.get(alert.code, ())
 
 
 def _one(

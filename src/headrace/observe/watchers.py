@@ -173,7 +173,7 @@ def _contracts(served: Iterable[Generation]) -> Mapping[str, Sequence[TableContr
     """The tables among what is served, by their publication."""
     grouped: dict[str, list[TableContract]] = {}
     for generation in served:
-        if generation.contract.origin is None:
+        if not generation.is_view:
             grouped.setdefault(generation.capture.publication, []).append(generation.contract)
     return grouped
 

@@ -40,6 +40,11 @@ class Generation:
     contract: TableContract
 
     @property
+    def is_view(self) -> bool:
+        """Whether it shows the results of a query over a table."""
+        return self.contract.origin is not None
+
+    @property
     def source(self) -> TableName:
         """The table whose changes it shows: its own, or the one it is a view of."""
         origin = self.contract.origin

@@ -138,12 +138,11 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   /** How far the partition has been read: also by the successor, of which the controller cannot ask yet. */
   @Override
   public Map<String, String> getPartitionToCurrentOffset() {
-    LLCSegmentName name = new LLCSegmentName(getSegmentName());
-    long reached = Progress.of(_table.getTableName(), name.getPartitionGroupId()).position();
+    long reached = progress().position();
     if (!_isFollowed || reached < ((LongMsgOffset) getCurrentOffset()).getOffset()) {
       return super.getPartitionToCurrentOffset();
     }
-    return Map.of(String.valueOf(name.getPartitionGroupId()), String.valueOf(reached));
+    return Map.of(String.valueOf(partition()), String.valueOf(reached));
   }
 
   /** Of an error (no disk below a mapped file) Pinot's thread would die without a word; of an exception it tells. */
@@ -217,12 +216,13 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   }
 
   /**
-   * Not when its log was lost: the mark of that is kept with this segment. Nor while Kafka is away: the controller asks it for its partitions between two steps of a commit, and a commit that
-   * fails there leaves the partition without a consumer for minutes.
+   * Not when its log was lost: the mark of that is kept with this segment. Nor while Kafka is away: the controller asks it
+   * for its partitions between two steps of a commit, and a commit that fails there leaves the partition without a
+   * consumer for minutes.
    */
   @Override
   protected SegmentCompletionProtocol.Response commit(String controllerVipUrl, boolean isSplitCommit) {
-    if (Progress.of(_table.getTableName(), new LLCSegmentName(getSegmentName()).getPartitionGroupId()).lost() != null) {
+    if (progress().lost() != null) {
       return SegmentCompletionProtocol.RESP_NOT_SENT;
     }
     try (StreamMetadataProvider kafka =
@@ -238,6 +238,14 @@ final class PauselessSegmentDataManager extends LLRealtimeSegmentDataManager {
   @Override
   protected void hold() {
     pause(SegmentCompletionProtocol.MAX_HOLD_TIME_MS);
+  }
+
+  private int partition() {
+    return new LLCSegmentName(getSegmentName()).getPartitionGroupId();
+  }
+
+  private Progress progress() {
+    return Progress.of(_table.getTableName(), partition());
   }
 
   /** False when it is stopped instead. */
